@@ -1,0 +1,129 @@
+"""Events to bytes and back: Confluent's wire format, schemas looked up by id and never registered.
+
+A byte of 0, the schema's id in four bytes, the Avro body. The codec asks a `SchemaSource` for ids
+and schemas once each and then works from memory; it opens no connection of its own.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final, Protocol, TypeVar
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+
+from events.avro import Json, avro_schema
+from events.catalog import EVENTS, NAMESPACE, AnyEvent
+from events.records import Reader, Writer, record_reader, record_writer
+
+_HEADER: Final = struct.Struct(">bI")
+_E = TypeVar("_E")
+
+
+class Undecodable(Exception):  # noqa: N818 -- reads as what the bytes are
+    """These bytes are no event and never will be; waiting does not help."""
+
+
+class SchemaSource(Protocol):
+    """Where ids and schemas come from; the registry at run time."""
+
+    def id_of(self, event_type: type[AnyEvent]) -> int:
+        """Return the id under which this event type's schema is registered."""
+        ...
+
+    def schema_of(self, schema_id: int) -> Json | None:
+        """Return the schema of an id, or None when no such id exists.
+
+        Raises whatever says that the registry cannot answer: that is not the bytes' fault.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    event_type: type[AnyEvent]
+    schema: Any
+    read: Reader
+
+
+class Codec:
+    """Encode and decode events against one schema source."""
+
+    def __init__(self, source: SchemaSource) -> None:
+        self._source = source
+        self._writers: dict[type, tuple[bytes, Any, Writer]] = {}
+        self._plans: dict[int, _Plan] = {}
+
+    def encode(self, event: AnyEvent) -> bytes:
+        """Return the wire bytes of `event`.
+
+        Raises:
+            ValueError: A value does not fit its type on the wire (a NaN, a decimal too long …).
+        """
+        header, schema, to_record = self._writer(type(event))
+        body = BytesIO()
+        body.write(header)
+        schemaless_writer(body, schema, to_record(event))
+        return body.getvalue()
+
+    def decode(self, data: bytes | None) -> AnyEvent:
+        """Return the event in `data`.
+
+        Raises:
+            Undecodable: The bytes are no event: the sentence says why.
+        """
+        if data is None:
+            raise Undecodable("an empty record (a tombstone) is no event")
+        if len(data) < _HEADER.size:
+            raise Undecodable(f"{len(data)} bytes are too short for a schema id")
+        magic, schema_id = _HEADER.unpack_from(data)
+        if magic != 0:
+            raise Undecodable(
+                f"starts with byte {magic & 0xFF:#04x}, not with 0x00: not our format"
+            )
+        plan = self._plans.get(schema_id) or self._plan(schema_id)
+        body = BytesIO(data)
+        body.seek(_HEADER.size)
+        try:
+            event: AnyEvent = plan.read(schemaless_reader(body, plan.schema, None))
+        except Exception as error:  # damaged bytes raise anything at all
+            name = plan.event_type.__name__
+            raise Undecodable(f"damaged {name}: {type(error).__name__}: {error}") from error
+        if body.tell() != len(data):
+            left = len(data) - body.tell()
+            raise Undecodable(f"{left} bytes follow the end of {plan.event_type.__name__}")
+        return event
+
+    def _writer(self, event_type: type[AnyEvent]) -> tuple[bytes, Any, Writer]:
+        found = self._writers.get(event_type)
+        if found is None:
+            header = _HEADER.pack(0, self._source.id_of(event_type))
+            schema = parse_schema(avro_schema(event_type))
+            found = self._writers[event_type] = (header, schema, record_writer(event_type))
+        return found
+
+    def _plan(self, schema_id: int) -> _Plan:
+        schema = self._source.schema_of(schema_id)
+        if schema is None:
+            raise Undecodable(f"schema id {schema_id} is not in the registry")
+        name = f"{schema.get('namespace')}.{schema.get('name')}"
+        event_type = _BY_NAME.get(name)
+        if event_type is None:
+            raise Undecodable(f"schema id {schema_id} is {name}, which is no event of ours")
+        plan = _Plan(event_type, parse_schema(schema), record_reader(event_type))
+        self._plans[schema_id] = plan
+        return plan
+
+
+_BY_NAME: Final = {f"{NAMESPACE}.{kind.__name__}": kind for kind in EVENTS}
+
+
+def expect(event: object, kind: type[_E], where: Callable[[], str]) -> _E:
+    """Return `event` as a `kind`.
+
+    Raises:
+        Undecodable: It is another event, which has no place there.
+    """
+    if not isinstance(event, kind):
+        raise Undecodable(f"{type(event).__name__} has no place in {where()}")
+    return event

@@ -1,0 +1,61 @@
+"""The closed list of what an event can be to its subject: the last part of every event id.
+
+Two records with one event id say the same thing twice; every fold keeps the first.
+"""
+
+from decimal import Decimal
+
+DECISION = "decision"
+"""`RecommendationDeclined` or `OrderIntended`: one decision per recommendation and leg."""
+
+FAILED = "failed"
+"""`RecommendationFailed`."""
+
+ACCEPTED = "accepted"
+REJECTED = "rejected"
+CANCELED = "canceled"
+EXPIRED = "expired"
+
+OPENED = "opened"
+STARTED = "started"
+STOPPED = "stopped"
+
+
+def attempt(number: int) -> str:
+    """Return the role of `OrderResent` number `number` (the first POST is attempt 1)."""
+    return f"attempt-{number}"
+
+
+def outcome_unknown(number: int) -> str:
+    """Return the role of `OrderOutcomeUnknown` of attempt `number`."""
+    return f"unknown-{number}"
+
+
+def fill(cumulative_quantity: Decimal) -> str:
+    """Return the role of `OrderFilled`: the order's cumulative quantity after the fill.
+
+    A websocket and an activity name one fill differently; its cumulative quantity is the same.
+    """
+    return f"fill-{cumulative_quantity.normalize():f}"
+
+
+def halt(number: int) -> str:
+    """Return the role of the `number`-th change of an account's trading state by its dispatcher."""
+    return f"halt-{number}"
+
+
+def incident(kind: str) -> str:
+    """Return the role of an `IncidentRecorded` of `kind`."""
+    return f"incident-{kind}"
+
+
+def adjusted(kind: str) -> str:
+    """Return the role of a `PositionAdjusted` of `kind`."""
+    return f"adjusted-{kind}"
+
+
+RECONCILED = "reconciled"
+IMPORTED = "imported"
+COMMAND = "command"
+PARKED = "parked"
+SETTLED = "settled"
