@@ -17,7 +17,7 @@ class Author:
     config_hash: str
     build: str
 
-    def about_recommendation(  # noqa: PLR0913 -- the envelope's own fields, all named
+    def about_recommendation(
         self,
         recommendation: RecommendationId,
         role: str,
@@ -27,7 +27,7 @@ class Author:
         causation_id: str | None = None,
         source: Origin | None = None,
     ) -> Envelope:
-        """Return the envelope of an event about a recommendation, in `role` (see `events.roles`)."""
+        """Return the envelope of an event about a recommendation; roles: `events.roles`."""
         return Envelope(
             event_id=event_id(self.account, f"recommendation:{recommendation}", leg, role),
             account_name=self.account,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -11,7 +10,6 @@ Writer: TypeAlias = Callable[[Any], Any]
 Reader: TypeAlias = Callable[[Any], Any]
 
 
-@lru_cache(maxsize=None)
 def record_writer(kind: type) -> Writer:
     """Return a function from an instance of `kind` to a dict of what Avro can write."""
     plan = [(name, _write(hint)) for name, hint in _hints(kind)]
@@ -25,7 +23,6 @@ def record_writer(kind: type) -> Writer:
     return write
 
 
-@lru_cache(maxsize=None)
 def record_reader(kind: type) -> Reader:
     """Return a function from what Avro read to an instance of `kind`.
 

@@ -74,7 +74,7 @@ def _texts(r: RecommendationIssued) -> Iterator[str]:
 
 def _option_faults(option: OptionQuote) -> Iterator[str]:
     if not OCC_PATTERN.fullmatch(option.symbol):
-        yield f"option symbol {option.symbol[:40]!r} is not an OCC symbol such as MSFT240119C00400000"
+        yield f"option symbol {option.symbol[:40]!r} is no OCC symbol such as MSFT240119C00400000"
     for name in ("strike", "bid", "ask"):
         price: Decimal | None = getattr(option, name)
         if price is not None and not 0 <= price < PRICE_MAX:
