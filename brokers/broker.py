@@ -1,0 +1,141 @@
+"""What a broker must be able to do, whoever it is. One contract suite runs on every broker."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from events.decision import MarketSeen
+from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import OrderTerms, Side
+from events.recommendation import RecommendationIssued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """One order to place, at the clock's time `sent_at`, decided at `reference_price`."""
+
+    terms: OrderTerms
+    reference_price: Decimal
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One trade: `cumulative_quantity` is the order's after it; fees in US dollars."""
+
+    quantity: Decimal
+    price: Decimal
+    cumulative_quantity: Decimal
+    fees: Decimal
+    filled_at: datetime
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands at the broker."""
+
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReport:
+    """An order as the broker has it, with every fill so far in their order."""
+
+    broker_order_id: BrokerOrderId
+    client_order_id: ClientOrderId
+    symbol: str
+    side: Side
+    quantity: Decimal
+    limit_price: Decimal | None
+    status: OrderStatus
+    created_at: datetime
+    fills: tuple[Fill, ...] = ()
+    fill_model: str
+    slippage_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccount:
+    """Whose money it is. Cash and equity in US dollars, None where the broker keeps none."""
+
+    number: str
+    cash: Decimal | None = None
+    equity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPosition:
+    """A holding as the broker has it; `quantity` is negative when short."""
+
+    symbol: str
+    quantity: Decimal
+
+
+class Broker(Protocol):
+    """The brokerage. Every method answers within a bounded time or raises a `BrokerError`."""
+
+    @property
+    def ledger_is_final(self) -> bool:
+        """Whether a look-up that finds nothing proves at once that there is no order."""
+        ...
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        """Place an order: one call is at most one request on the wire, never a retry.
+
+        Raises:
+            OrderRefused: The broker does not want it.
+            OrderNotAccepted: Proven not to have arrived.
+            OrderOutcomeUnclear: Nobody knows; `DuplicateOrder` when the id is taken.
+        """
+        ...
+
+    def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
+        """Look an order up by the id we gave it.
+
+        Raises:
+            BrokerUnavailable: No answer could be had, which proves nothing.
+        """
+        ...
+
+    def cancel(self, broker_order_id: BrokerOrderId) -> None:
+        """Ask for an order to be cancelled; what became of it shows in `find`.
+
+        Raises:
+            OrderRefused: It cannot be cancelled any more.
+            BrokerUnavailable: No answer could be had.
+        """
+        ...
+
+    def open_orders(self) -> list[OrderReport]:
+        """Return the orders that may still fill."""
+        ...
+
+    def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
+        """Return the fills at or after `moment`, oldest first."""
+        ...
+
+    def positions(self) -> list[BrokerPosition]:
+        """Return what the account holds."""
+        ...
+
+    def account(self) -> BrokerAccount:
+        """Return whose account this is."""
+        ...
+
+    def updates(self) -> Iterator[OrderReport]:
+        """Return the order updates that have come in since the last call, without waiting."""
+        ...
+
+
+class MarketData(Protocol):
+    """Where the loop takes its view of the market from, before the pure decision."""
+
+    def view(self, recommendation: RecommendationIssued) -> MarketSeen | None:
+        """Return the market for what is recommended, None when there is no view of it."""
+        ...

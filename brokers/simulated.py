@@ -1,0 +1,202 @@
+"""The simulated broker: the same contract and the same events as a real one, without the money.
+
+Deterministic: what an order becomes depends on the order alone (the seed is its client order id),
+so a run that is repeated, or resumed after a crash, ends the same. Simulation is a mode that an
+account is opened in; nothing ever falls back to it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_DOWN, Decimal
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from brokers.broker import (
+    BrokerAccount,
+    BrokerPosition,
+    Fill,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+)
+from brokers.errors import DuplicateOrder, OrderRefused
+from brokers.ledger import Ledger
+from events.decision import MarketSeen
+from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import OrderType, RejectionClass, Side
+from events.recommendation import RecommendationIssued
+from events.values import money
+
+FILL_MODEL: Final = "reference_price_with_slippage"
+_BASIS_POINTS: Final = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationTerms:
+    """How the simulated market treats us: slippage in basis points, fees in US dollars."""
+
+    slippage_bps: int = 5
+    fee_per_order: Decimal = Decimal(0)
+    partial_fills: bool = False
+
+
+class SimulatedBroker:
+    """Fills every marketable order at the reference price plus slippage, always against us."""
+
+    ledger_is_final: Final = True
+
+    def __init__(
+        self, *, account_number: str, terms: SimulationTerms, ledger: Path | None = None
+    ) -> None:
+        """Trade as `account_number`; remember every order in the file `ledger`, if given."""
+        self._account_number = account_number
+        self._terms = terms
+        self._ledger = Ledger(ledger)
+        self._lock = Lock()
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        """Place an order; see `Broker.submit`."""
+        with self._lock, self._ledger.exclusive() as known:
+            order = request.terms
+            if order.client_order_id in known:
+                raise DuplicateOrder(f"client_order_id {order.client_order_id} must be unique")
+            if order.quantity <= 0:
+                raise OrderRefused(
+                    f"quantity {order.quantity} must be above 0",
+                    rejection_class=RejectionClass.VALIDATION,
+                )
+            report = self._trade(request)
+            self._ledger.append(report)
+            return report
+
+    def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
+        """Look an order up; see `Broker.find`."""
+        with self._lock, self._ledger.exclusive() as known:
+            return known.get(client_order_id)
+
+    def cancel(self, broker_order_id: BrokerOrderId) -> None:
+        """Refuse: every order here has ended by the time its id is known."""
+        raise OrderRefused(f"order {broker_order_id} has already ended")
+
+    def open_orders(self) -> list[OrderReport]:
+        """Return the orders that may still fill: there are none."""
+        return []
+
+    def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
+        """Return the fills at or after `moment`, oldest first."""
+        with self._lock, self._ledger.exclusive() as known:
+            fills = [
+                (order.broker_order_id, fill)
+                for order in known.values()
+                for fill in order.fills
+                if fill.filled_at >= moment
+            ]
+        return sorted(fills, key=lambda pair: pair[1].filled_at)
+
+    def positions(self) -> list[BrokerPosition]:
+        """Return what the fills in the ledger add up to."""
+        held: defaultdict[str, Decimal] = defaultdict(Decimal)
+        with self._lock, self._ledger.exclusive() as known:
+            for order in known.values():
+                sign = 1 if order.side is Side.BUY else -1
+                held[order.symbol] += sign * sum(
+                    (fill.quantity for fill in order.fills), Decimal(0)
+                )
+        return [
+            BrokerPosition(symbol=symbol, quantity=quantity)
+            for symbol, quantity in sorted(held.items())
+            if quantity
+        ]
+
+    def account(self) -> BrokerAccount:
+        """Return the account number; a simulated broker keeps no cash of its own."""
+        return BrokerAccount(number=self._account_number)
+
+    def updates(self) -> Iterator[OrderReport]:
+        """Return nothing: all there is to know stands in the answer to `submit`."""
+        return iter(())
+
+    def _trade(self, request: OrderRequest) -> OrderReport:
+        order = request.terms
+        price = self._price(request)
+        return OrderReport(
+            broker_order_id=BrokerOrderId(f"sim-{_seed(order.client_order_id):032x}"),
+            client_order_id=ClientOrderId(order.client_order_id),
+            symbol=order.symbol,
+            side=order.side,
+            quantity=order.quantity,
+            limit_price=order.limit_price,
+            status=OrderStatus.EXPIRED if price is None else OrderStatus.FILLED,
+            created_at=request.sent_at,
+            fills=() if price is None else self._fills(request, price),
+            fill_model=FILL_MODEL,
+            slippage_bps=self._terms.slippage_bps,
+        )
+
+    def _price(self, request: OrderRequest) -> Decimal | None:
+        """Return what each share costs, None when the limit is out of the market's reach."""
+        order, reference = request.terms, request.reference_price
+        against_us = 1 if order.side is Side.BUY else -1
+        slipped = money(reference * (1 + against_us * self._terms.slippage_bps / _BASIS_POINTS))
+        if order.order_type is OrderType.MARKET or order.limit_price is None:
+            return slipped
+        if against_us * (reference - order.limit_price) > 0:
+            return None
+        return (
+            min(slipped, order.limit_price) if against_us > 0 else max(slipped, order.limit_price)
+        )
+
+    def _fills(self, request: OrderRequest, price: Decimal) -> tuple[Fill, ...]:
+        order = request.terms
+        parts = [order.quantity]
+        if self._terms.partial_fills and order.quantity > 1:
+            share = Decimal(1 + _seed(order.client_order_id) % 9) / 10
+            first = (order.quantity * share).quantize(Decimal(1), rounding=ROUND_DOWN)
+            if first:
+                parts = [first, order.quantity - first]
+        fills, cumulative = [], Decimal(0)
+        for number, part in enumerate(parts):
+            cumulative += part
+            fills.append(
+                Fill(
+                    quantity=part,
+                    price=price,
+                    cumulative_quantity=cumulative,
+                    fees=self._terms.fee_per_order if number == 0 else Decimal(0),
+                    filled_at=request.sent_at,
+                )
+            )
+        return tuple(fills)
+
+
+class RecommendedMarket:
+    """The market as the recommendation itself tells it: all a simulation knows."""
+
+    def view(self, recommendation: RecommendationIssued) -> MarketSeen | None:
+        """Return the recommendation's own prices; for an option, those of its contract."""
+        option = recommendation.option
+        if option is None:
+            return MarketSeen(
+                source="recommendation",
+                observed_at=recommendation.issued_at,
+                reference_price=recommendation.reference_price,
+                bid=recommendation.bid,
+                ask=recommendation.ask,
+            )
+        if option.bid is None or option.ask is None:
+            return None
+        return MarketSeen(
+            source="recommendation",
+            observed_at=recommendation.issued_at,
+            reference_price=money((option.bid + option.ask) / 2),
+            bid=option.bid,
+            ask=option.ask,
+        )
+
+
+def _seed(client_order_id: str) -> int:
+    return int.from_bytes(sha256(client_order_id.encode()).digest()[:16])
