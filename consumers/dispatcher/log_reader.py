@@ -1,0 +1,124 @@
+"""Reading the account's own log to its end, committed events only."""
+
+import time
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from accounts.evolve import evolve
+from accounts.state import AccountState
+from consumers.errors import ConfigurationError, ServiceUnreachable
+from consumers.kafka import (
+    consume_batch,
+    consumer_config,
+    end_offset,
+    offset_of,
+    unreachable,
+    watermarks,
+)
+from events.catalog import LOG_EVENTS, AnyEvent, LogEvent
+from events.codec import Codec, Undecodable
+from events.identifiers import AccountName
+from events.topics import log_of
+
+_BATCH: Final = 1000
+_OPEN_TRANSACTION_MS_MAX: Final = 15_000
+
+
+class AccountLog:
+    """The account's log as its dispatcher reads it: from where it stands, to the end."""
+
+    def __init__(self, bootstrap_servers: str, account: AccountName, codec: Codec) -> None:
+        """Stand at the head of `account`'s log; nothing is read yet."""
+        self.topic: Final = log_of(account).name
+        self._codec = codec
+        # `assign` alone: the group name is never joined, so a reader disturbs nobody.
+        self._consumer = Consumer(consumer_config(bootstrap_servers, f"dispatcher.{account}.log"))
+        self._next_offset = 0
+        self._account = account
+        self._stand(0)
+
+    @property
+    def next_offset(self) -> int:
+        """Return the offset after the last event that was read or written."""
+        return self._next_offset
+
+    def advance(self, next_offset: int) -> None:
+        """Pass over what this process has just written and folded itself."""
+        self._next_offset = max(self._next_offset, next_offset)
+
+    def read_on(self, state: AccountState, timeout_s: float = 0.0) -> AccountState:
+        """Fold what has come in since: what a standby does while it waits.
+
+        Raises:
+            ConfigurationError: A record is no event of this account's log.
+        """
+        batch = consume_batch(self._consumer, _BATCH, timeout_s)
+        for message in batch.messages:
+            state = evolve(state, self._event(message))
+            self.advance(offset_of(message) + 1)
+        # Control records carry no event: only the end tells that they have been passed.
+        for end in batch.ends.values():
+            self.advance(end)
+        return state
+
+    def read_to_end(self, state: AccountState) -> AccountState:
+        """Fold everything up to the high watermark of this moment.
+
+        An open transaction hides what follows it; it ends within its time-out of 10 s or is
+        aborted by the next `init_transactions`, so the wait is bounded.
+
+        Raises:
+            ServiceUnreachable: Kafka does not answer, or a transaction hangs.
+            ConfigurationError: The log's head is gone, or a record in it is no event of ours.
+        """
+        low, end = watermarks(self._consumer, self.topic)
+        if low > 0:
+            raise ConfigurationError(
+                f"the head of {self.topic} is gone: it starts at offset {low}; this account "
+                "cannot be folded from it. Restore the topic before trading goes on"
+            )
+        self._stand(self._next_offset)
+        deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
+        while self._next_offset < end:
+            before = self._next_offset
+            state = self.read_on(state, timeout_s=0.05)
+            if self._next_offset > before:
+                deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
+            elif time.monotonic() > deadline:
+                raise ServiceUnreachable(
+                    f"{self.topic} cannot be read past offset {self._next_offset} of {end}: a "
+                    "transaction hangs open, or Kafka does not answer"
+                )
+        return state
+
+    def end(self) -> int:
+        """Return the log's high watermark."""
+        return end_offset(self._consumer, self.topic)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._consumer.close()
+
+    def _stand(self, offset: int) -> None:
+        try:
+            self._consumer.assign([TopicPartition(self.topic, 0, offset)])
+        except KafkaException as error:
+            raise unreachable(error) from error
+
+    def _event(self, message: Message) -> LogEvent:
+        try:
+            return self._own(self._codec.decode(message.value()))
+        except Undecodable as error:
+            raise ConfigurationError(
+                f"{self.topic} offset {message.offset()} is no event of {self._account}: {error}. "
+                "The account stands still, since what follows may depend on it: find out who "
+                "wrote there"
+            ) from error
+
+    def _own(self, event: AnyEvent) -> LogEvent:
+        if not isinstance(event, LOG_EVENTS):
+            raise Undecodable(f"{type(event).__name__} has no place in an account's log")
+        if event.envelope.account_name != self._account:
+            raise Undecodable(f"it is an event of account {event.envelope.account_name}")
+        return event
