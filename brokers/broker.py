@@ -15,10 +15,9 @@ from events.recommendation import RecommendationIssued
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One order to place, at the clock's time `sent_at`, decided at `reference_price`."""
+    """One order to place, at the clock's time `sent_at`."""
 
     terms: OrderTerms
-    reference_price: Decimal
     sent_at: datetime
 
 

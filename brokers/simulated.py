@@ -139,7 +139,7 @@ class SimulatedBroker:
 
     def _price(self, request: OrderRequest) -> Decimal | None:
         """Return what each share costs, None when the limit is out of the market's reach."""
-        order, reference = request.terms, request.reference_price
+        order, reference = request.terms, request.terms.reference_price
         against_us = 1 if order.side is Side.BUY else -1
         slipped = money(reference * (1 + against_us * self._terms.slippage_bps / _BASIS_POINTS))
         if order.order_type is OrderType.MARKET or order.limit_price is None:

@@ -56,6 +56,7 @@ class RejectionClass(StrEnum):
 class OrderTerms:
     """What is ordered. Prices are US dollars per share; a contract is `multiplier` shares.
 
+    `reference_price` is the market's price that the decision saw (`MarketSeen.reference_price`);
     `worst_price` bounds what a fill can cost; `reserved_notional` is what the order holds of the
     account's exposure until its end (0 where it closes a position).
     """
@@ -70,6 +71,7 @@ class OrderTerms:
     closes_position: bool
     quantity: Quantity
     order_type: OrderType
+    reference_price: Money
     limit_price: Money | None = None
     worst_price: Money
     reserved_notional: Money
