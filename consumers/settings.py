@@ -1,0 +1,245 @@
+"""What `dispatcher.toml` may say: every key with its type; nothing is guessed or replaced."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_type_hints
+
+from immutables import Map
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+
+from accounts.limits import LARGE, TINY, Limits
+from consumers.errors import ConfigurationError, NotFoundError
+from consumers.settings_source import chosen_file, explain, read_tree
+from consumers.settings_values import Dollars, Flag, StartFrom, Text, Whole, strict
+from events.identifiers import AccountName, account_name
+from events.order import ExecutionMode
+
+_PRESETS: Final[dict[str, Limits]] = {"large": LARGE, "tiny": TINY}
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KafkaSettings(_Table):
+    """Where Kafka is. Only in ``development`` may topics have fewer than 3 replicas."""
+
+    bootstrap_servers: Text
+    environment: Literal["development", "production"] = "development"
+
+
+class RegistrySettings(_Table):
+    """Where the schema registry is: the base URL of its Confluent-compatible interface."""
+
+    url: Annotated[Text, Field(pattern=r"^https?://")]
+
+
+class PostgresSettings(_Table):
+    """Where projections keep their tables. A dispatcher needs none of this."""
+
+    dsn: SecretStr
+
+
+class SimulationSettings(_Table):
+    """How the simulated broker fills: slippage in basis points, fee in US dollars per order."""
+
+    slippage_bps: Annotated[Whole, Field(ge=0, le=10_000)] = 5
+    fee_per_order: Annotated[Dollars, Field(ge=0)] = Decimal(0)
+    partial_fills: Flag = False
+
+
+class TuningSettings(_Table):
+    """Time limits and batch sizes of one dispatcher.
+
+    `submit_window_ms` must end before a standby may take the seat (`session_timeout_ms`);
+    `answer_within_ms` is that window plus the total deadline of one HTTP request.
+    """
+
+    submit_window_ms: Annotated[Whole, Field(gt=0)] = 3_000
+    answer_within_ms: Annotated[Whole, Field(gt=0)] = 13_000
+    session_timeout_ms: Annotated[Whole, Field(ge=1_000)] = 6_000
+    transaction_timeout_ms: Annotated[Whole, Field(ge=1_000, le=60_000)] = 10_000
+    poll_timeout_ms: Annotated[Whole, Field(gt=0, le=5_000)] = 200
+    drain_timeout_ms: Annotated[Whole, Field(gt=0)] = 10_000
+    max_batch: Annotated[Whole, Field(gt=0, le=10_000)] = 500
+    max_unsubmitted: Annotated[Whole, Field(gt=0, le=1_000)] = 16
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        if self.submit_window_ms >= self.session_timeout_ms:
+            raise ValueError("submit_window_ms must be less than session_timeout_ms")
+        if self.answer_within_ms <= self.submit_window_ms:
+            raise ValueError("answer_within_ms must be more than submit_window_ms")
+        return self
+
+
+if TYPE_CHECKING:
+
+    class LimitOverrides(_Table):
+        """Any of the fields of `Limits`; made below from the fields themselves."""
+
+else:
+    _HINTS = get_type_hints(Limits)
+    LimitOverrides = create_model(
+        "LimitOverrides",
+        __base__=_Table,
+        **{field.name: (strict(_HINTS[field.name]), None) for field in fields(Limits)},
+    )
+
+
+class AccountSettings(_Table):
+    """One account: what it is, where its story starts, its limits, how it is simulated."""
+
+    name: Annotated[Text, AfterValidator(account_name)]
+    mode: Literal[ExecutionMode.SIMULATED]
+    preset: Literal["large", "tiny"]
+    start_from: StartFrom
+    starting_cash: Annotated[Dollars, Field(gt=0)]
+    clock: Literal["system", "historical"] = "system"
+    broker_account_number: Text = ""
+    ledger: Annotated[Path, Field(strict=False)] | None = None
+    limit_overrides: LimitOverrides = Field(default_factory=LimitOverrides, alias="limits")
+    simulation: SimulationSettings = SimulationSettings()
+    tuning: TuningSettings = TuningSettings()
+
+    @property
+    def account(self) -> AccountName:
+        """The account's name, as the type that the log goes by."""
+        return AccountName(self.name)
+
+    @property
+    def start_from_text(self) -> str:
+        """`start_from` as text: ``latest``, ``earliest`` or an ISO time."""
+        if isinstance(self.start_from, datetime):
+            return self.start_from.isoformat()
+        return self.start_from
+
+    def limits(self) -> Limits:
+        """Return the preset with this account's overrides; a map is overridden key by key."""
+        preset = _PRESETS[self.preset]
+        given = self.limit_overrides
+        changes = {name: getattr(given, name) for name in given.model_fields_set}
+        for name, value in changes.items():
+            if isinstance(value, Map):
+                changes[name] = getattr(preset, name).update(value)
+        return replace(preset, **changes)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_account_number(cls, table: dict[str, Any]) -> dict[str, Any]:
+        return {"broker_account_number": f"sim-{table.get('name')}", **table}
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.clock == "historical" and self.mode is not ExecutionMode.SIMULATED:
+            raise ValueError('clock = "historical" is possible only with mode = "SIMULATED"')
+        self.limits()  # its own rules speak here, not at the first decision
+        return self
+
+
+class Settings(_Table):
+    """Everything of one `dispatcher.toml`, checked."""
+
+    kafka: KafkaSettings
+    registry: RegistrySettings
+    postgres: PostgresSettings | None = None
+    accounts: dict[str, AccountSettings]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accounts_know_their_names(cls, tables: dict[str, Any]) -> dict[str, Any]:
+        accounts = tables.get("accounts")
+        if not isinstance(accounts, dict):
+            return tables
+        for name, table in accounts.items():
+            if isinstance(table, dict) and "name" in table:
+                raise ValueError(f"accounts.{name}.name is not a known key: the table names it")
+        named = {
+            name: {**table, "name": name} if isinstance(table, dict) else table
+            for name, table in accounts.items()
+        }
+        return {**tables, "accounts": named}
+
+    def account(self, name: str) -> AccountSettings:
+        """Return one account's settings.
+
+        Raises:
+            NotFoundError: No such account is configured; the sentence lists those that are.
+        """
+        if name not in self.accounts:
+            known = ", ".join(sorted(self.accounts)) or "none at all"
+            raise NotFoundError(f"account {name!r} is not configured; configured are: {known}")
+        return self.accounts[name]
+
+    def postgres_dsn(self) -> str:
+        """Return the data source name of PostgreSQL, password and all: never print it.
+
+        Raises:
+            ConfigurationError: The configuration has no ``[postgres]``.
+        """
+        if self.postgres is None:
+            raise ConfigurationError(
+                "postgres.dsn is missing: this command needs PostgreSQL; add it to the "
+                "configuration or set DISPATCHER__POSTGRES__DSN"
+            )
+        return self.postgres.dsn.get_secret_value()
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the configuration: `path`, else ``DISPATCHER_CONFIG``, else ``./dispatcher.toml``.
+
+    Any key may be overridden by the environment: ``DISPATCHER__KAFKA__BOOTSTRAP_SERVERS``.
+
+    Raises:
+        ConfigurationError: The file is missing or no TOML, or a key is unknown, missing or of a
+            wrong type: the sentence names it in full.
+    """
+    file = chosen_file(path, environ)
+    tree = read_tree(file, environ)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise explain(file, environ, error) from None
+
+
+def config_hash(account: AccountSettings) -> str:
+    """Return 16 hex digits that change whenever something changes that decisions depend on.
+
+    Where the simulated broker keeps its ledger is left out; a secret is not in an account at all.
+    """
+    facts = account.model_dump(exclude={"ledger", "limit_overrides", "preset"})
+    facts["limits"] = account.limits()
+    return sha256(_canonical(facts).encode()).hexdigest()[:16]
+
+
+def _canonical(facts: object) -> str:
+    return json.dumps(_plain(facts), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {
+            "/".join(key) if isinstance(key, tuple) else str(key): _plain(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

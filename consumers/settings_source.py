@@ -1,0 +1,108 @@
+"""One tree of settings out of `dispatcher.toml` and the environment, and faults in words."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from consumers.errors import ConfigurationError
+from consumers.settings_values import EnvironmentText
+
+PREFIX: Final = "DISPATCHER__"
+CONFIG_VARIABLE: Final = "DISPATCHER_CONFIG"
+DEFAULT_FILE: Final = Path("dispatcher.toml")
+_SEPARATOR: Final = "__"
+_ACCOUNT_DEPTH: Final = 2
+_NO_KEY: Final = re.compile(r"function-|literal\[|\[key\]$|datetime$")
+_ENUM_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
+
+
+def chosen_file(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return the configuration's file: the one asked for, ``DISPATCHER_CONFIG``, or the default."""
+    if path is not None:
+        return path
+    named = environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else DEFAULT_FILE
+
+
+def read_tree(file: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the file's tables with the environment's values laid over them.
+
+    ``DISPATCHER__ACCOUNTS__LARGE-DEFAULT__MODE`` is `accounts.large-default.mode`; shells that
+    cannot export a dash write ``LARGE_DEFAULT``, which is the same account.
+
+    Raises:
+        ConfigurationError: The file cannot be read or is no TOML, or a variable goes nowhere.
+    """
+    try:
+        with file.open("rb") as opened:
+            tree = tomllib.load(opened, parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"configuration {file} does not exist: name one with --config or {CONFIG_VARIABLE}, "
+            "or start from examples/dispatcher.toml"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"configuration {file} cannot be read: {error.strerror}: check path and permissions"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"configuration {file} is not valid TOML: {error}") from None
+    for variable, value in _overrides(environ):
+        _lay_over(tree, variable, value)
+    return tree
+
+
+def explain(file: Path, environ: Mapping[str, str], error: ValidationError) -> ConfigurationError:
+    """Return `error` as one sentence that names every faulty key in full, never its value."""
+    variables = {".".join(_path(variable)): variable for variable, _ in _overrides(environ)}
+    faults = [_fault(details, variables) for details in error.errors(include_input=False)]
+    return ConfigurationError(f"configuration {file}: " + "; ".join(dict.fromkeys(faults)))
+
+
+def _fault(details: ErrorDetails, variables: Mapping[str, str]) -> str:
+    names = [part for part in details["loc"] if isinstance(part, str)]
+    key = ".".join(name for name in names if not _NO_KEY.match(name))
+    match details["type"]:
+        case "missing":
+            words = "is missing"
+        case "extra_forbidden":
+            words = "is not a known key"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            words = "must be a table"
+        case _:
+            words = _ENUM_MEMBER.sub(r"\1", details["msg"])
+            words = words.removeprefix("Value error, ").removeprefix("Input ")
+    source = f" (set by {variables[key]})" if key in variables else ""
+    return f"{key} {words}{source}".strip()
+
+
+def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX):
+            yield variable, environ[variable]
+
+
+def _path(variable: str) -> list[str]:
+    parts = variable.removeprefix(PREFIX).lower().split(_SEPARATOR)
+    if len(parts) >= _ACCOUNT_DEPTH and parts[0] == "accounts":
+        parts[1] = parts[1].replace("_", "-")
+    return parts
+
+
+def _lay_over(tree: dict[str, Any], variable: str, value: str) -> None:
+    *tables, key = _path(variable)
+    for lowered in tables:
+        name = next((known for known in tree if known.lower() == lowered), lowered)
+        inner = tree.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigurationError(
+                f"environment variable {variable} goes nowhere: {name} is not a table"
+            )
+        tree = inner
+    tree[key] = EnvironmentText(value)
