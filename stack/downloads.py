@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 
 from stack.artifacts import Artifact, Part, read_pins
-from stack.errors import DownloadError
+from stack.errors import DownloadError, StackConfigError
 from stack.locks import exclusive
+from stack.processes import mentioning
 from stack.progress import Progress
 
 _PARALLEL = 4
@@ -58,6 +58,24 @@ def ensure(
     return folder
 
 
+def clear(cache: Path | None = None) -> int:
+    """Delete all downloads; gives the number of bytes that became free.
+
+    Raises StackConfigError while a stack runs from them.
+    """
+    cache = cache or cache_directory()
+    users = mentioning(str(cache))
+    if users:
+        raise StackConfigError(
+            f"Process {users[0]} runs from the downloads in {cache}: stop all stacks first."
+        )
+    if not cache.exists():
+        return 0
+    freed = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
+    shutil.rmtree(cache)
+    return freed
+
+
 def _is_complete(part: Part, folder: Path, pins: tuple[Artifact, ...]) -> bool:
     if not (folder / _COMPLETE).exists():
         return False
@@ -72,9 +90,7 @@ def _missing(folder: Path, pins: tuple[Artifact, ...]) -> list[Artifact]:
     return [pin for pin in pins if not there(pin)]
 
 
-def _complete(
-    part: Part, folder: Path, pins: tuple[Artifact, ...], progress: Progress
-) -> None:
+def _complete(part: Part, folder: Path, pins: tuple[Artifact, ...], progress: Progress) -> None:
     for leftover in folder.parent.glob(f".{part}-*"):  # of a download that was killed
         shutil.rmtree(leftover)
     folder.mkdir(exist_ok=True)
@@ -100,9 +116,7 @@ def _complete(
     (folder / _COMPLETE).touch()
 
 
-def _fetch(
-    pin: Artifact, scratch: Path, folder: Path, received: Callable[[int], None]
-) -> None:
+def _fetch(pin: Artifact, scratch: Path, folder: Path, received: Callable[[int], None]) -> None:
     file = _download(pin, scratch, received)
     with file.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
@@ -155,7 +169,7 @@ def _unpack(pin: Artifact, folder: Path, scratch: Path) -> None:
 
 
 @contextmanager
-def _explained(part: Literal["kafka", "registry"], cache: Path) -> Iterator[None]:
+def _explained(part: Part, cache: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

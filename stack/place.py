@@ -44,7 +44,7 @@ class Place:
 
     def with_state(self, **changes: object) -> "Place":
         """Give this place with a changed state, and write it (atomically)."""
-        changed = Place(self.root, replace(self.state, **changes))  # type: ignore[arg-type] # checked by the reader
+        changed = Place(self.root, replace(self.state, **changes))  # type: ignore[arg-type] # names and types are checked by the next reader
         changed.write()
         return changed
 

@@ -10,7 +10,7 @@ from stack import postgres_home
 from stack.errors import ServerError
 from stack.logs import last_meaningful_line
 from stack.ports import HOST
-from stack.processes import as_user, inherited_environment
+from stack.processes import inherited_environment
 from stack.progress import Progress
 from stack.server import Command, Server, ServerName
 
@@ -76,7 +76,9 @@ class Postgres(Server):
                 cwd=half_made,
                 timeout=_INITDB_TIMEOUT_S,
                 check=False,
-                **as_user(owner),
+                user=owner.uid,
+                group=owner.gid,
+                extra_groups=owner.groups,
             )
         if result.returncode != 0:
             raise ServerError(

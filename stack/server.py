@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from stack import logs
 from stack.place import Place
-from stack.processes import Owner, PidFile, launch
+from stack.processes import OURSELVES, Owner, PidFile, launch
 from stack.progress import Progress
 
 ServerName = Literal["kafka", "registry", "postgres"]
@@ -22,7 +22,7 @@ class Command:
     arguments: Sequence[str]
     environment: Mapping[str, str]
     directory: Path
-    owner: Owner | None = None
+    owner: Owner = OURSELVES
 
 
 @dataclass(frozen=True, slots=True)
