@@ -1,1 +1,1 @@
-"""Where decisions are made: state folded from the log, gates, sizing, decide. Pure: no I/O, no clock."""
+"""Where decisions are made: state folded from the log, gates, sizing, decide. No I/O, no clock."""

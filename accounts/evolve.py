@@ -1,13 +1,161 @@
 """One event onto an account's state: pure, total, idempotent."""
 
-from accounts.state import AccountState
+from collections.abc import Iterable
+from dataclasses import replace
+
+from accounts.adjust import adjusted
+from accounts.decisions import declined, failed, intended
+from accounts.outcomes import accepted, canceled, filled, outcome_unknown, rejected, resent
+from accounts.state import AccountState, Trading, TradingStatus, Version
+from events.account import (
+    AccountHalted,
+    AccountOpened,
+    AccountReconciled,
+    AccountReduced,
+    AccountResumed,
+    CommandRefused,
+    DispatcherStarted,
+    DispatcherStopped,
+    IncidentRecorded,
+    LegacyExecutionImported,
+    PositionAdjusted,
+)
 from events.catalog import LogEvent
+from events.decision import RecommendationDeclined, RecommendationFailed
+from events.envelope import Origin
+from events.identifiers import AccountName
+from events.order import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderResent,
+)
+from events.topics import RECOMMENDATIONS, commands_of
+
+
+def fold(events: Iterable[LogEvent], state: AccountState | None = None) -> AccountState:
+    """Return the account after `events`, from `state` or from nothing."""
+    after = AccountState() if state is None else state
+    for event in events:
+        after = evolve(after, event)
+    return after
 
 
 def evolve(state: AccountState, event: LogEvent) -> AccountState:
     """Return the account after `event`; any event twice is that event once.
 
-    Never raises on a legal type: an illegal transition counts as one incident and changes nothing
-    else.
+    Never raises: an illegal transition counts as one incident and changes nothing else.
     """
-    raise NotImplementedError
+    if event.envelope.event_id in state.applied:
+        return state
+    after = _applied(state, event)
+    source = event.envelope.source
+    if source is None or after.incidents != state.incidents:
+        return after
+    return _read(after, source, event.envelope.account_name)
+
+
+def _applied(state: AccountState, event: LogEvent) -> AccountState:  # noqa: C901, PLR0911, PLR0912 -- one case per event
+    match event:
+        case OrderIntended():
+            return intended(state, event)
+        case RecommendationDeclined():
+            return declined(state, event)
+        case OrderAccepted():
+            return accepted(state, event)
+        case OrderFilled():
+            return filled(state, event)
+        case OrderRejected():
+            return rejected(state, event)
+        case OrderCanceled() | OrderExpired():
+            return canceled(state, event)
+        case OrderOutcomeUnknown():
+            return outcome_unknown(state, event)
+        case OrderResent():
+            return resent(state, event)
+        case RecommendationFailed():
+            return failed(state, event)
+        case AccountOpened():
+            return _opened(state, event)
+        case DispatcherStarted():
+            return _started(state, event)
+        case AccountHalted():
+            return _trading(state, event, TradingStatus.HALTED)
+        case AccountReduced():
+            return _trading(state, event, TradingStatus.REDUCED)
+        case AccountResumed():
+            resumed = replace(state, failures_in_row=0, failing_tickers=frozenset())
+            return _trading(resumed, event, TradingStatus.ACTIVE)
+        case PositionAdjusted():
+            return adjusted(state, event)
+        case AccountReconciled():
+            return _reconciled(state, event)
+        case IncidentRecorded():
+            return state.with_incident(event.envelope.event_id)
+        case DispatcherStopped() | CommandRefused() | LegacyExecutionImported():
+            return state
+
+
+def _opened(state: AccountState, event: AccountOpened) -> AccountState:
+    if state.opened is not None:
+        if state.opened.envelope.event_id == event.envelope.event_id:
+            return state
+        return state.with_incident(event.envelope.event_id)
+    return replace(
+        state,
+        opened=event,
+        cash=state.cash + event.starting_cash,
+        next_recommendation_offset=max(state.next_recommendation_offset, event.first_offset),
+    )
+
+
+def _started(state: AccountState, event: DispatcherStarted) -> AccountState:
+    envelope = event.envelope
+    version = Version(
+        started_at=envelope.occurred_at,
+        run_id=envelope.dispatcher_run_id,
+        build=envelope.build,
+        config_hash=envelope.config_hash,
+    )
+    known = state.version
+    if known is not None and (known.started_at, known.run_id) >= (
+        version.started_at,
+        version.run_id,
+    ):
+        return state  # an old start told again does not make it the last one
+    return replace(state, version=version)
+
+
+def _trading(
+    state: AccountState,
+    event: AccountHalted | AccountReduced | AccountResumed,
+    status: TradingStatus,
+) -> AccountState:
+    trading = Trading(
+        status=status, since=event.envelope.occurred_at, by=event.by, reason=event.reason
+    )
+    return replace(state, trading=trading, applied=state.applied.set(event.envelope.event_id, None))
+
+
+def _reconciled(state: AccountState, event: AccountReconciled) -> AccountState:
+    at = event.envelope.occurred_at
+    if state.reconciled_at is not None and at <= state.reconciled_at:
+        return state
+    return replace(state, reconciled_at=at, differences=event.differences)
+
+
+def _read(state: AccountState, source: Origin, account: str) -> AccountState:
+    following = source.offset + 1
+    if source.topic == RECOMMENDATIONS.name:
+        if following > state.next_recommendation_offset:
+            return replace(state, next_recommendation_offset=following)
+    elif (
+        following > state.next_command_offset
+        and source.topic == commands_of(AccountName(account)).name
+    ):
+        return replace(state, next_command_offset=following)
+    return state

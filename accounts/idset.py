@@ -1,6 +1,6 @@
 """A set of numbers that only grows, shared between the states that a fold leaves behind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from immutables import Map
@@ -16,7 +16,7 @@ class IdSet:
     `chunks` maps ``number >> 10`` to the mask of those 1,024; `add` copies one chunk, not the set.
     """
 
-    chunks: Map[int, int] = Map()
+    chunks: Map[int, int] = field(default_factory=Map)
     size: int = 0
 
     def __contains__(self, number: int) -> bool:

@@ -1,5 +1,6 @@
 """Every threshold an account decides under: plain values, no defaults hidden elsewhere."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import time
 from decimal import Decimal
@@ -32,6 +33,8 @@ GATE_NAMES: Final = (
 
 ALWAYS_ON: Final = frozenset({"account_active", "unresolved_intent", "order_size"})
 """Gates that no configuration may switch off: without them an order could go out twice or empty."""
+
+BASIS_POINTS: Final = 10_000
 
 ACTIONS: Final = frozenset(
     {"BUY_STOCK", "SELL_STOCK", "BUY_CALL", "SELL_CALL", "BUY_PUT", "SELL_PUT"}
@@ -77,16 +80,12 @@ class Limits:
     max_open_positions: int
     max_notional_exposure: Decimal
     max_order_notional: Decimal
+    entry_cutoff: Map[StrategyType, time]
+    confidence_min: Map[tuple[InstrumentType, StrategyType], Decimal]
     ticker_daily_limit: int = 2
     ticker_cooldown_minutes: int = 15
     recommendation_freshness_seconds: int = 300
     opening_minutes_blocked: int = 5
-    entry_cutoff: Map[StrategyType, time] = Map(
-        {StrategyType.DAY_TRADE: time(14), StrategyType.SWING_TRADE: time(15)}
-    )
-    confidence_min: Map[tuple[InstrumentType, StrategyType], Decimal] = _confidence(
-        stock="0.35", day_option="0.60", swing_option="0.45", option="0.55"
-    )
     action_allowed: frozenset[str] = ACTIONS
     allow_shorting: bool = False
     price_collar_bps: int = 100
@@ -99,11 +98,58 @@ class Limits:
     fractional_shares: bool = False
     disabled_gates: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        faults = list(_faults(self))
+        if faults:
+            raise ValueError("; ".join(faults))
+
+
+_LEAST: Final = {
+    "max_open_positions": 0,
+    "ticker_daily_limit": 0,
+    "ticker_cooldown_minutes": 0,
+    "recommendation_freshness_seconds": 1,
+    "opening_minutes_blocked": 0,
+    "price_collar_bps": 0,
+    "option_price_collar_bps": 0,
+}
+_MONEY: Final = ("max_notional_exposure", "max_order_notional", "fixed_notional")
+_SHARES: Final = ("risk_share_of_equity", "max_share_of_equity")
+
+
+def _faults(limits: Limits) -> Iterator[str]:
+    for name, least in _LEAST.items():
+        if getattr(limits, name) < least:
+            yield f"{name} is below {least}"
+    for name in _MONEY:
+        if not 0 < getattr(limits, name) < Decimal("Infinity"):
+            yield f"{name} is not a positive amount of US dollars"
+    for name in _SHARES:
+        if not 0 < getattr(limits, name) <= 1:
+            yield f"{name} is not above 0 and at most 1"
+    if max(limits.price_collar_bps, limits.option_price_collar_bps) >= BASIS_POINTS:
+        yield "a price collar of 10,000 bps or more has no lower price"
+    if limits.order_type is OrderType.UNKNOWN:
+        yield "order_type is neither LIMIT nor MARKET"
+    yield from _unknown_names(limits)
+
+
+def _unknown_names(limits: Limits) -> Iterator[str]:
+    for action in sorted(limits.action_allowed - ACTIONS):
+        yield f"action_allowed names {action!r}, which is no action"
+    for gate in sorted(limits.disabled_gates - frozenset(GATE_NAMES)):
+        yield f"disabled_gates names {gate!r}, which is no gate"
+    for gate in sorted(limits.disabled_gates & ALWAYS_ON):
+        yield f"disabled_gates names {gate!r}, which is always on"
+
 
 LARGE: Final = Limits(
     max_open_positions=5,
     max_notional_exposure=Decimal(10_000),
     max_order_notional=Decimal(2_500),
+    entry_cutoff=Map({StrategyType.DAY_TRADE: time(14), StrategyType.SWING_TRADE: time(15)}),
+    confidence_min=_confidence(stock="0.35", day_option="0.60", swing_option="0.45", option="0.55"),
 )
 """An account of some $100,000 that risks a tenth of it."""
 

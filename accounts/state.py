@@ -1,6 +1,6 @@
 """What an account is, folded from its own log: immutable, so that a scratch copy costs nothing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -155,6 +155,20 @@ class Ends:
         """How many have ended at all."""
         return self.executed + self.declined + self.rejected + self.expired + self.failed
 
+    def plus(self, end: End, count: int = 1) -> "Ends":
+        """Return the counts with `count` more of `end`."""
+        match end:
+            case End.EXECUTED:
+                return replace(self, executed=self.executed + count)
+            case End.DECLINED:
+                return replace(self, declined=self.declined + count)
+            case End.REJECTED:
+                return replace(self, rejected=self.rejected + count)
+            case End.EXPIRED:
+                return replace(self, expired=self.expired + count)
+            case End.FAILED:
+                return replace(self, failed=self.failed + count)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
@@ -187,9 +201,9 @@ class AccountState:
     reserved: Decimal = ZERO
     peak_exposure: Decimal = ZERO
     closed_orders: Map[ClientOrderId, ClosedOrder] = field(default_factory=Map)
-    decided: IdSet = IdSet()
-    filled: IdSet = IdSet()
-    failed: IdSet = IdSet()
+    decided: IdSet = field(default_factory=IdSet)
+    filled: IdSet = field(default_factory=IdSet)
+    failed: IdSet = field(default_factory=IdSet)
     ends: Ends = Ends()
     last_prices: Map[str, Decimal] = field(default_factory=Map)
     ticker_days: Map[str, TickerDay] = field(default_factory=Map)
@@ -207,6 +221,10 @@ class AccountState:
     def is_decided(self, recommendation: RecommendationId, leg: Leg = Leg.ENTRY) -> bool:
         """Whether this account has decided (or failed) that leg of the recommendation."""
         return decision_number(recommendation, leg) in self.decided
+
+    def with_incident(self, event_id: UUID) -> "AccountState":
+        """Return the state that has counted the event as an incident, which it will not again."""
+        return replace(self, incidents=self.incidents + 1, applied=self.applied.set(event_id, None))
 
     def unresolved(self) -> tuple[OpenOrder, ...]:
         """Return the orders of which nobody knows yet if the broker has them."""

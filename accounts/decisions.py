@@ -1,0 +1,156 @@
+"""What the account's own decisions do to its state: the first per recommendation and leg wins."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from immutables import Map
+
+from accounts.adjust import with_peak
+from accounts.calendar import exchange_day
+from accounts.outcomes import closed
+from accounts.state import (
+    AccountState,
+    End,
+    Ends,
+    OpenOrder,
+    OrderStatus,
+    TickerDay,
+    decision_number,
+)
+from events.decision import RecommendationDeclined, RecommendationFailed
+from events.envelope import Envelope
+from events.identifiers import (
+    AccountName,
+    ClientOrderId,
+    Leg,
+    RecommendationId,
+    client_order_id,
+)
+from events.order import OrderIntended
+from events.recommendation import InstrumentType
+
+
+def intended(state: AccountState, event: OrderIntended) -> AccountState:
+    """Return the account with an unresolved order that holds its worst price in reserve."""
+    envelope, terms = event.envelope, event.terms
+    if envelope.recommendation_id is None:
+        return state.with_incident(envelope.event_id)
+    leg = envelope.leg or Leg.ENTRY
+    number = decision_number(envelope.recommendation_id, leg)
+    if number in state.decided:
+        return state
+    name = ClientOrderId(terms.client_order_id)
+    taken = name in state.orders or name in state.closed_orders
+    if taken or terms.quantity <= 0 or terms.multiplier < 1:
+        return state.with_incident(envelope.event_id)
+    order = OpenOrder(
+        recommendation_id=RecommendationId(envelope.recommendation_id),
+        leg=leg,
+        terms=terms,
+        status=OrderStatus.INTENDED,
+        intent_event_id=envelope.event_id,
+        intended_at=envelope.occurred_at,
+        attempted_at=envelope.occurred_at,
+        attempts=1,
+        fresh_until=event.fresh_until,
+        submit_before=event.submit_before,
+        answer_within_ms=event.answer_within_ms,
+    )
+    counted = leg is Leg.ENTRY and not terms.closes_position
+    return with_peak(
+        replace(
+            state,
+            decided=state.decided.add(number),
+            orders=state.orders.set(name, order),
+            reserved=state.reserved + order.reserved,
+            last_prices=state.last_prices.set(terms.symbol, event.market.reference_price),
+            ticker_days=_traded(state, terms.ticker, envelope.occurred_at, counted=counted),
+            clock_at=_later(state.clock_at, envelope.occurred_at),
+        )
+    )
+
+
+def declined(state: AccountState, event: RecommendationDeclined) -> AccountState:
+    """Return the account with one more recommendation decided and ended."""
+    envelope = event.envelope
+    if envelope.recommendation_id is None:
+        return state.with_incident(envelope.event_id)
+    number = decision_number(envelope.recommendation_id, envelope.leg or Leg.ENTRY)
+    if number in state.decided:
+        return state
+    prices = state.last_prices
+    if event.market is not None and event.instrument_type is InstrumentType.STOCK:
+        prices = prices.set(event.ticker, event.market.reference_price)
+    return replace(
+        state,
+        decided=state.decided.add(number),
+        ends=_ended(state, End.DECLINED, envelope),
+        last_prices=prices,
+        clock_at=_later(state.clock_at, envelope.occurred_at),
+        failures_in_row=0,
+        failing_tickers=frozenset(),
+    )
+
+
+def failed(state: AccountState, event: RecommendationFailed) -> AccountState:
+    """Return the account with the failure of a decision, or of an intent that never went out."""
+    envelope = event.envelope
+    if envelope.recommendation_id is None:
+        return state.with_incident(envelope.event_id)
+    leg = envelope.leg or Leg.ENTRY
+    number = decision_number(envelope.recommendation_id, leg)
+    if number not in state.decided:
+        undecided = replace(
+            state,
+            decided=state.decided.add(number),
+            ends=_ended(state, End.FAILED, envelope),
+            clock_at=_later(state.clock_at, envelope.occurred_at),
+        )
+        return _failing(undecided, number, event.ticker)
+    name = _order_of(event, RecommendationId(envelope.recommendation_id), leg)
+    order = state.orders.get(name)
+    if order is not None and order.unresolved and order.cumulative_quantity == 0:
+        without = closed(state, order, End.FAILED, envelope.event_id)
+        return _failing(without, number, event.ticker)
+    before = state.closed_orders.get(name)
+    told_again = order is None and (
+        number in state.failed if before is None else before.closed_by == envelope.event_id
+    )
+    return state if told_again else state.with_incident(envelope.event_id)
+
+
+def _order_of(
+    event: RecommendationFailed, recommendation: RecommendationId, leg: Leg
+) -> ClientOrderId:
+    if event.client_order_id is not None:
+        return ClientOrderId(event.client_order_id)
+    return client_order_id(AccountName(event.envelope.account_name), recommendation, leg)
+
+
+def _failing(state: AccountState, number: int, ticker: str) -> AccountState:
+    return replace(
+        state,
+        failed=state.failed.add(number),
+        failures_in_row=state.failures_in_row + 1,
+        failing_tickers=state.failing_tickers | {ticker},
+    )
+
+
+def _ended(state: AccountState, end: End, envelope: Envelope) -> Ends:
+    return state.ends if envelope.leg not in (None, Leg.ENTRY) else state.ends.plus(end)
+
+
+def _traded(
+    state: AccountState, ticker: str, at: datetime, *, counted: bool
+) -> Map[str, TickerDay]:
+    day, known = exchange_day(at), state.ticker_days.get(ticker)
+    if known is not None and known.day > day:
+        return state.ticker_days  # a clock that went back does not open yesterday again
+    before = known.entries if known is not None and known.day == day else 0
+    last_at = at if known is None else max(at, known.last_at)
+    today = TickerDay(day=day, entries=before + counted, last_at=last_at)
+    return state.ticker_days.set(ticker, today)
+
+
+def _later(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None or at > known else known

@@ -1,0 +1,239 @@
+"""What became of an order: what the broker said, and what it filled. Each counts once."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from accounts.adjust import book, with_peak
+from accounts.positions import Trade, fits
+from accounts.state import (
+    AccountState,
+    ClosedOrder,
+    End,
+    Ends,
+    OpenOrder,
+    OrderStatus,
+    decision_number,
+)
+from events.envelope import Envelope
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg
+from events.order import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderResent,
+    Side,
+)
+
+_NEVER_AT_THE_BROKER = frozenset({End.REJECTED, End.FAILED})
+
+
+def accepted(state: AccountState, event: OrderAccepted) -> AccountState:
+    """Return the account that knows: the broker has the order."""
+    name = ClientOrderId(event.client_order_id)
+    order = state.orders.get(name)
+    if order is not None and order.broker_order_id is None:
+        known = replace(
+            order,
+            status=OrderStatus.ACCEPTED,
+            broker_order_id=BrokerOrderId(event.broker_order_id),
+        )
+        return _answered(replace(state, orders=state.orders.set(name, known)))
+    ended = state.closed_orders.get(name)
+    if ended is not None:
+        order = ended.order
+    if order is None:
+        told_again = _is_filled(state, event.envelope)
+    else:
+        told_again = order.broker_order_id == event.broker_order_id
+    return state if told_again else state.with_incident(event.envelope.event_id)
+
+
+def rejected(state: AccountState, event: OrderRejected) -> AccountState:
+    """Return the account with the order refused: nothing of it can fill."""
+    order = state.orders.get(ClientOrderId(event.client_order_id))
+    if order is None or order.cumulative_quantity > 0:
+        return _told_again(state, event)
+    return _answered(closed(state, order, End.REJECTED, event.envelope.event_id))
+
+
+def canceled(state: AccountState, event: OrderCanceled | OrderExpired) -> AccountState:
+    """Return the account with the order over; what had filled stays, late fills still count."""
+    order = state.orders.get(ClientOrderId(event.client_order_id))
+    if order is None:
+        return state if _is_filled(state, event.envelope) else _told_again(state, event)
+    known = replace(order, broker_order_id=_broker_order_id(order, event))
+    if order.cumulative_quantity > 0:
+        end: End | None = End.EXECUTED
+    else:
+        end = None if event.cumulative_quantity > 0 else End.EXPIRED
+    return _answered(closed(state, known, end, event.envelope.event_id))
+
+
+def outcome_unknown(state: AccountState, event: OrderOutcomeUnknown) -> AccountState:
+    """Return the account in which nobody knows whether the broker has the order."""
+    name = ClientOrderId(event.client_order_id)
+    order = state.orders.get(name)
+    if order is None or event.attempt > order.attempts:
+        return _attempted(state, name, event)
+    if event.attempt < order.attempts or order.status is not OrderStatus.INTENDED:
+        return state
+    doubtful = replace(order, status=OrderStatus.UNKNOWN)
+    return replace(state, orders=state.orders.set(name, doubtful))
+
+
+def resent(state: AccountState, event: OrderResent) -> AccountState:
+    """Return the account with the same order on its way once more."""
+    name = ClientOrderId(event.client_order_id)
+    order = state.orders.get(name)
+    if order is None or not order.unresolved or event.attempt <= order.attempts:
+        return _attempted(state, name, event)
+    again = replace(
+        order,
+        status=OrderStatus.INTENDED,
+        attempts=event.attempt,
+        attempted_at=event.envelope.occurred_at,
+        submit_before=event.submit_before,
+        answer_within_ms=event.answer_within_ms,
+    )
+    return replace(state, orders=state.orders.set(name, again))
+
+
+def filled(state: AccountState, event: OrderFilled) -> AccountState:
+    """Return the account after a fill: by its cumulative quantity, so that each counts once."""
+    name = ClientOrderId(event.client_order_id)
+    ended = state.closed_orders.get(name)
+    order = state.orders.get(name) if ended is None else ended.order
+    if order is None:
+        told_again = _is_filled(state, event.envelope)
+        return state if told_again else state.with_incident(event.envelope.event_id)
+    if event.cumulative_quantity <= order.cumulative_quantity:
+        return state
+    trade = _trade(order, event)
+    refused = ended is not None and ended.end in _NEVER_AT_THE_BROKER
+    if refused or not _matches(order, event) or not fits(state, trade):
+        return state.with_incident(event.envelope.event_id)
+    after = replace(
+        order,
+        status=OrderStatus.ACCEPTED,
+        broker_order_id=_broker_order_id(order, event),
+        cumulative_quantity=event.cumulative_quantity,
+        cumulative_notional=event.cumulative_notional,
+    )
+    moved = book(_with_progress(state, order, after, ended), trade)
+    prices = moved.last_prices.set(order.terms.symbol, event.price)
+    return with_peak(_answered(replace(moved, last_prices=prices)))
+
+
+def closed(state: AccountState, order: OpenOrder, end: End | None, event_id: UUID) -> AccountState:
+    """Return the account with `order` no longer open and its reserve given back."""
+    name = order.client_order_id
+    ends = state.ends
+    if end is not None and end is not End.EXECUTED and order.leg is Leg.ENTRY:
+        ends = ends.plus(end)  # an execution was counted at its first fill
+    return replace(
+        state,
+        orders=state.orders.delete(name),
+        closed_orders=state.closed_orders.set(
+            name, ClosedOrder(order=order, end=end, closed_by=event_id)
+        ),
+        reserved=state.reserved - order.reserved,
+        ends=ends,
+    )
+
+
+def _with_progress(
+    state: AccountState, before: OpenOrder, after: OpenOrder, ended: ClosedOrder | None
+) -> AccountState:
+    name, whole = after.client_order_id, after.open_quantity == 0
+    orders, closed_orders, reserved = state.orders, state.closed_orders, state.reserved
+    if ended is None:
+        orders = orders.delete(name) if whole else orders.set(name, after)
+        reserved += after.reserved - before.reserved
+    elif whole:
+        closed_orders = closed_orders.delete(name)
+    else:
+        closed_orders = closed_orders.set(name, replace(ended, order=after, end=End.EXECUTED))
+    number = decision_number(after.recommendation_id, after.leg)
+    return replace(
+        state,
+        orders=orders,
+        closed_orders=closed_orders,
+        reserved=reserved,
+        filled=state.filled.add(number) if whole else state.filled,
+        ends=_executed(state.ends, before, ended),
+    )
+
+
+def _executed(ends: Ends, order: OpenOrder, ended: ClosedOrder | None) -> Ends:
+    if order.cumulative_quantity > 0 or order.leg is not Leg.ENTRY:
+        return ends
+    if ended is not None and ended.end is End.EXPIRED:
+        ends = ends.plus(End.EXPIRED, -1)  # it had filled after all: the same end, put right
+    return ends.plus(End.EXECUTED)
+
+
+def _trade(order: OpenOrder, event: OrderFilled) -> Trade:
+    terms = order.terms
+    sign = 1 if terms.side is Side.BUY else -1
+    notional = event.cumulative_notional - order.cumulative_notional
+    return Trade(
+        ticker=terms.ticker,
+        symbol=terms.symbol,
+        instrument_type=terms.instrument_type,
+        multiplier=terms.multiplier,
+        quantity=sign * (event.cumulative_quantity - order.cumulative_quantity),
+        amount=sign * notional * terms.multiplier,
+        fees=event.fees,
+    )
+
+
+def _matches(order: OpenOrder, event: OrderFilled) -> bool:
+    terms = order.terms
+    return (
+        event.symbol == terms.symbol
+        and event.side is terms.side
+        and event.multiplier == terms.multiplier
+        and event.cumulative_quantity <= terms.quantity
+        and event.cumulative_notional > order.cumulative_notional
+    )
+
+
+def _broker_order_id(
+    order: OpenOrder, event: OrderFilled | OrderCanceled | OrderExpired
+) -> BrokerOrderId:
+    """The first one heard stays: a fill may come before the answer to the POST."""
+    return order.broker_order_id or BrokerOrderId(event.broker_order_id)
+
+
+def _told_again(
+    state: AccountState, event: OrderRejected | OrderCanceled | OrderExpired
+) -> AccountState:
+    ended = state.closed_orders.get(ClientOrderId(event.client_order_id))
+    if ended is not None and ended.closed_by == event.envelope.event_id:
+        return state
+    return state.with_incident(event.envelope.event_id)
+
+
+def _attempted(
+    state: AccountState, name: ClientOrderId, event: OrderResent | OrderOutcomeUnknown
+) -> AccountState:
+    ended = state.closed_orders.get(name)
+    order = state.orders.get(name) if ended is None else ended.order
+    known = _is_filled(state, event.envelope) if order is None else event.attempt <= order.attempts
+    return state if known else state.with_incident(event.envelope.event_id)
+
+
+def _is_filled(state: AccountState, envelope: Envelope) -> bool:
+    if envelope.recommendation_id is None:
+        return False
+    return decision_number(envelope.recommendation_id, envelope.leg or Leg.ENTRY) in state.filled
+
+
+def _answered(state: AccountState) -> AccountState:
+    """The broker gave an answer: whatever failed in a row before, the row is broken."""
+    if state.failures_in_row == 0:
+        return state
+    return replace(state, failures_in_row=0, failing_tickers=frozenset())
