@@ -1,5 +1,6 @@
 """Which port each server gets."""
 
+import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -8,6 +9,9 @@ from stack.place import Place
 from stack.ports import free_port, is_taken
 from stack.progress import Progress
 from stack.server import Server, ServerName
+
+_LAST_BREATH_S = 3
+_POLL_S = 0.05
 
 NO_PORTS: Mapping[ServerName, int] = MappingProxyType({})
 
@@ -33,7 +37,7 @@ def assign_ports(
                 _require_same(server, wanted, ports[name])
             elif wanted is None:
                 ports[name] = free_port(frozenset(ports.values()))
-            elif not is_taken(wanted):
+            elif _is_available(wanted, server):
                 ports[name] = wanted
             elif name in fixed:
                 raise StackConfigError(
@@ -47,6 +51,17 @@ def assign_ports(
                     f"{ports[name]}."
                 )
     return place.with_state(ports=ports, fixed_ports=fixed)
+
+
+def _is_available(port: int, server: Server) -> bool:
+    # A server that was killed a moment ago may still be on its way out, its port in hand.
+    was_killed = server.pid_file.recorded_pid() is not None
+    deadline = time.monotonic() + (_LAST_BREATH_S if was_killed else 0)
+    while is_taken(port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _require_same(server: Server, wanted: int | None, present: int) -> None:

@@ -26,7 +26,8 @@ class TerminalProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        if self._bars.live.is_started:  # stopping what never started would print an empty line
+            self._bars.stop()
 
     def note(self, sentence: str) -> None:
         """Print a sentence."""

@@ -19,6 +19,7 @@ from stack.server import Command, Server, ServerName
 _FORMAT_TIMEOUT_S = 60
 _ANSWER_TIMEOUT_S = 3.0
 
+# A killed broker is let in again only when its old session has expired: hence the short one.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -33,6 +34,8 @@ offsets.retention.minutes=525600
 log.cleaner.dedupe.buffer.size=16777216
 num.network.threads=2
 num.io.threads=4
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 offsets.topic.replication.factor=1

@@ -144,8 +144,11 @@ def mentioning(text: str) -> list[int]:
 
 
 def _is_over(process: psutil.Process) -> bool:
-    # A zombie has ended too; not every container has an init that clears them away.
+    # A zombie has ended too (not every container has an init that clears them away), but only
+    # with its last thread: until then the process may still hold its ports and files.
     try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        if not process.is_running():
+            return True
+        return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.NoSuchProcess:
         return True
