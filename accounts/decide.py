@@ -1,21 +1,34 @@
 """The decision: a recommendation and everything known about it become one event."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from accounts.calendar import NEW_YORK
+from accounts.draft import draft_order, order_symbol
+from accounts.gates import GateInput, declined_by, evaluate
 from accounts.limits import Limits
-from accounts.state import AccountState, OpenOrder
+from accounts.sizing import size
+from accounts.state import ZERO, AccountState, OpenOrder
+from events import roles
 from events.author import Author
 from events.decision import (
+    GateResult,
     MarketSeen,
     OffsetsSeen,
     RecommendationDeclined,
     RecommendationFailed,
     Stage,
 )
-from events.envelope import Origin
-from events.order import ExecutionMode, OrderIntended
+from events.envelope import Envelope, Origin
+from events.identifiers import Leg, RecommendationId, client_order_id
+from events.order import ExecutionMode, OrderIntended, OrderTerms, OrderType
 from events.recommendation import RecommendationIssued
+from events.values import money
+
+__all__ = ["DecisionContext", "decide", "failure", "failure_of_order", "order_symbol"]
+
+ERROR_LENGTH_MAX = 4_000
+"""Characters of an error that are kept: a failure must fit a record, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +59,25 @@ def decide(
     `market` is a quote of `order_symbol(recommendation)`; None (nothing known) declines.
     A bug in a gate is raised, for the caller to make a `failure` of.
     """
-    raise NotImplementedError
+    if state.is_decided(RecommendationId(recommendation.recommendation_id)):
+        return None
+    draft = draft_order(state, recommendation, market, limits)
+    given = GateInput(
+        state=state,
+        recommendation=recommendation,
+        market=market,
+        limits=limits,
+        now=context.now,
+        local_now=context.now.astimezone(NEW_YORK),
+        draft=draft,
+        sized=size(state, recommendation, draft, limits),
+    )
+    gates = evaluate(given)
+    refused = declined_by(gates)
+    terms = None if refused else _terms(given, context)
+    if terms is None or market is None:  # the second only for the type: sizing asks for prices
+        return _declined(given, context, gates, refused)
+    return _intended(given, context, gates, terms, market)
 
 
 def failure(
@@ -56,16 +87,134 @@ def failure(
     stage: Stage = Stage.DECIDE,
 ) -> RecommendationFailed:
     """Return the failure of a recommendation that could not be decided."""
-    raise NotImplementedError
+    return RecommendationFailed(
+        envelope=_envelope(recommendation, roles.FAILED, context),
+        ticker=recommendation.ticker,
+        action=recommendation.action,
+        instrument_type=recommendation.instrument_type,
+        error=error_text(error),
+        stage=stage,
+    )
 
 
 def failure_of_order(
     order: OpenOrder, error: BaseException | str, author: Author, now: datetime, stage: Stage
 ) -> RecommendationFailed:
     """Return the failure of an intent that is known never to have reached the broker."""
-    raise NotImplementedError
+    return RecommendationFailed(
+        envelope=author.about_recommendation(
+            order.recommendation_id,
+            roles.FAILED,
+            leg=order.leg,
+            occurred_at=now,
+            causation_id=str(order.intent_event_id),
+        ),
+        ticker=order.terms.ticker,
+        action=order.terms.action,
+        instrument_type=order.terms.instrument_type,
+        error=error if isinstance(error, str) else error_text(error),
+        stage=stage,
+        client_order_id=order.client_order_id,
+    )
 
 
-def order_symbol(recommendation: RecommendationIssued) -> str | None:
-    """Return the symbol an order would name; None for an option without its contract."""
-    raise NotImplementedError
+def error_text(error: BaseException) -> str:
+    """Return ``Type: message``, as text that any record and any table can hold."""
+    try:
+        message = str(error)
+    except Exception as broken:  # noqa: BLE001 -- an error that cannot say what it is still gets recorded
+        message = f"(no message: {type(broken).__name__})"
+    text = f"{type(error).__name__}: {message}".replace("\0", "\\0")[:ERROR_LENGTH_MAX]
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _terms(given: GateInput, context: DecisionContext) -> OrderTerms | None:
+    advice, draft, quantity = given.recommendation, given.draft, given.sized.quantity
+    market = given.market
+    if draft.symbol is None or draft.worst_price is None or market is None:
+        return None
+    reserved = ZERO if draft.closes else money(draft.worst_price * quantity * draft.multiplier)
+    is_limit = given.limits.order_type is OrderType.LIMIT
+    return OrderTerms(
+        client_order_id=client_order_id(
+            context.author.account, RecommendationId(advice.recommendation_id), Leg.ENTRY
+        ),
+        ticker=advice.ticker,
+        symbol=draft.symbol,
+        instrument_type=advice.instrument_type,
+        multiplier=draft.multiplier,
+        action=advice.action,
+        side=draft.side,
+        closes_position=draft.closes,
+        quantity=quantity,
+        order_type=given.limits.order_type,
+        reference_price=market.reference_price,
+        limit_price=draft.limit_price if is_limit else None,
+        worst_price=draft.worst_price,
+        reserved_notional=reserved,
+    )
+
+
+def _intended(
+    given: GateInput,
+    context: DecisionContext,
+    gates: tuple[GateResult, ...],
+    terms: OrderTerms,
+    market: MarketSeen,
+) -> OrderIntended:
+    advice = given.recommendation
+    freshness = timedelta(seconds=given.limits.recommendation_freshness_seconds)
+    return OrderIntended(
+        envelope=_envelope(advice, roles.DECISION, context),
+        terms=terms,
+        execution_mode=context.execution_mode,
+        strategy_type=advice.strategy_type,
+        confidence=advice.confidence,
+        stop=advice.stop,
+        target=advice.target,
+        max_hold_minutes=advice.max_hold_minutes,
+        option=advice.option,
+        recommendation_run_id=advice.run_id,
+        issued_at=advice.issued_at,
+        fresh_until=advice.issued_at + freshness,
+        submit_before=context.now + timedelta(milliseconds=context.submit_window_ms),
+        answer_within_ms=context.answer_within_ms,
+        market=market,
+        gates=gates,
+        seen=context.seen,
+        sizing=given.sized.how,
+        reason=advice.reason,
+        features_snapshot=advice.features_snapshot,
+    )
+
+
+def _declined(
+    given: GateInput,
+    context: DecisionContext,
+    gates: tuple[GateResult, ...],
+    refused: tuple[str, ...],
+) -> RecommendationDeclined:
+    advice = given.recommendation
+    return RecommendationDeclined(
+        envelope=_envelope(advice, roles.DECISION, context),
+        ticker=advice.ticker,
+        action=advice.action,
+        instrument_type=advice.instrument_type,
+        strategy_type=advice.strategy_type,
+        declined_by=refused,
+        gates=gates,
+        market=given.market,
+        seen=context.seen,
+    )
+
+
+def _envelope(
+    recommendation: RecommendationIssued, role: str, context: DecisionContext
+) -> Envelope:
+    return context.author.about_recommendation(
+        RecommendationId(recommendation.recommendation_id),
+        role,
+        occurred_at=context.now,
+        causation_id=f"recommendation:{recommendation.recommendation_id}",
+        source=context.source,
+    )

@@ -123,10 +123,12 @@ def _faults(limits: Limits) -> Iterator[str]:
         if getattr(limits, name) < least:
             yield f"{name} is below {least}"
     for name in _MONEY:
-        if not 0 < getattr(limits, name) < Decimal("Infinity"):
+        amount: Decimal = getattr(limits, name)
+        if not amount.is_finite() or amount <= 0:
             yield f"{name} is not a positive amount of US dollars"
     for name in _SHARES:
-        if not 0 < getattr(limits, name) <= 1:
+        share: Decimal = getattr(limits, name)
+        if not share.is_finite() or not 0 < share <= 1:
             yield f"{name} is not above 0 and at most 1"
     if max(limits.price_collar_bps, limits.option_price_collar_bps) >= BASIS_POINTS:
         yield "a price collar of 10,000 bps or more has no lower price"

@@ -1,0 +1,121 @@
+"""The order a recommendation would become: symbol, side and prices, before any gate is asked."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Final
+
+from accounts.limits import BASIS_POINTS, Limits
+from accounts.state import ZERO, AccountState
+from events.decision import MarketSeen
+from events.order import Side
+from events.recommendation import Action, InstrumentType, RecommendationIssued
+
+OPTION_MULTIPLIER: Final = 100
+_SIDES: Final = {Action.BUY: Side.BUY, Action.SELL: Side.SELL, Action.UNKNOWN: Side.UNKNOWN}
+_CENT: Final = Decimal("0.01")
+_TENTH_OF_A_MILL: Final = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An order without its quantity. Prices are US dollars per share, None where unknown.
+
+    `held` is what the account holds of `symbol` (signed); `closes` says that the order reduces it.
+    `market_price` is what the other side asks for now (buying) or offers (selling).
+    `worst_price` bounds what the order can cost; it is `limit_price` but for opening sales.
+    """
+
+    symbol: str | None
+    multiplier: int
+    side: Side
+    held: Decimal
+    closes: bool
+    advised_price: Decimal | None
+    market_price: Decimal | None
+    collar_bps: int
+    limit_price: Decimal | None
+    worst_price: Decimal | None
+
+
+def order_symbol(recommendation: RecommendationIssued) -> str | None:
+    """Return the symbol an order would name; None for an option without its contract."""
+    if recommendation.instrument_type is InstrumentType.STOCK:
+        return recommendation.ticker
+    return None if recommendation.option is None else recommendation.option.symbol
+
+
+def draft_order(
+    state: AccountState,
+    recommendation: RecommendationIssued,
+    market: MarketSeen | None,
+    limits: Limits,
+) -> Draft:
+    """Return the order that `recommendation` would become in this account and market."""
+    is_stock = recommendation.instrument_type is InstrumentType.STOCK
+    symbol = order_symbol(recommendation)
+    position = None if symbol is None else state.positions.get(symbol)
+    held = ZERO if position is None else position.quantity
+    side = _SIDES[recommendation.action]
+    closes = (side is Side.SELL and held > 0) or (side is Side.BUY and held < 0)
+    collar_bps = limits.price_collar_bps if is_stock else limits.option_price_collar_bps
+    advised, market_price = advised_price(recommendation), _market_price(market, side)
+    limit = worst = None
+    if advised is not None and market_price is not None and side is not Side.UNKNOWN:
+        tick = None if is_stock else _CENT
+        limit = limit_price(side, advised, collar_bps, tick)
+        worst = limit
+        if side is Side.SELL and not closes:  # a short sale is worth more the dearer it fills
+            worst = _rounded(_collared(advised, collar_bps), tick, ROUND_CEILING)
+    return Draft(
+        symbol=symbol,
+        multiplier=1 if is_stock else OPTION_MULTIPLIER,
+        side=side,
+        held=held,
+        closes=closes,
+        advised_price=advised,
+        market_price=market_price,
+        collar_bps=collar_bps,
+        limit_price=limit,
+        worst_price=worst,
+    )
+
+
+def advised_price(recommendation: RecommendationIssued) -> Decimal | None:
+    """Return the price per share that the advice was given at: an option's is its own, by mid."""
+    if recommendation.instrument_type is InstrumentType.STOCK:
+        return recommendation.reference_price
+    quote = recommendation.option
+    if quote is None:
+        return None
+    if quote.bid is not None and quote.ask is not None:
+        return (quote.bid + quote.ask) / 2
+    return quote.ask if quote.bid is None else quote.bid
+
+
+def limit_price(
+    side: Side, advised: Decimal, collar_bps: int, tick: Decimal | None = None
+) -> Decimal:
+    """Return the limit at the collar's edge, rounded to the tick towards the advised price.
+
+    A stock's tick is a cent from one dollar on, a hundredth of a cent below.
+    """
+    if side is Side.BUY:
+        return _rounded(_collared(advised, collar_bps), tick, ROUND_FLOOR)
+    return _rounded(_collared(advised, -collar_bps), tick, ROUND_CEILING)
+
+
+def _collared(price: Decimal, bps: int) -> Decimal:
+    return price * (BASIS_POINTS + bps) / BASIS_POINTS
+
+
+def _rounded(price: Decimal, tick: Decimal | None, rounding: str) -> Decimal:
+    unit = tick or (_CENT if price >= 1 else _TENTH_OF_A_MILL)
+    return price.quantize(unit, rounding=rounding)
+
+
+def _market_price(market: MarketSeen | None, side: Side) -> Decimal | None:
+    if market is None:
+        return None
+    quoted = market.ask if side is Side.BUY else market.bid
+    price = market.reference_price if quoted is None else quoted
+    return price if price > 0 else None

@@ -1,0 +1,65 @@
+"""Every gate in its order. A gate is a pure function and one line here."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from accounts.gates.account import max_notional_exposure, max_open_positions
+from accounts.gates.given import GateInput
+from accounts.gates.kill import account_active, duplicate_position, trading_hours
+from accounts.gates.order import max_order_notional, order_size, price_collar
+from accounts.gates.signal import (
+    action_allowed,
+    confidence,
+    no_short_selling,
+    recommendation_freshness,
+)
+from accounts.gates.ticker import ticker_cooldown, ticker_daily_limit, unresolved_intent
+from events.decision import GateResult, Verdict
+
+Gate: TypeAlias = Callable[[GateInput], GateResult]
+
+GATES: Final[tuple[Gate, ...]] = (
+    account_active,
+    trading_hours,
+    duplicate_position,
+    recommendation_freshness,
+    max_open_positions,
+    max_notional_exposure,
+    ticker_daily_limit,
+    ticker_cooldown,
+    unresolved_intent,
+    confidence,
+    action_allowed,
+    no_short_selling,
+    order_size,
+    max_order_notional,
+    price_collar,
+)
+
+__all__ = ["GATES", "Gate", "GateInput", "declined_by", "evaluate"]
+
+
+def evaluate(given: GateInput) -> tuple[GateResult, ...]:
+    """Return every gate's answer, in order, even after one has declined.
+
+    A gate switched off in the limits is asked all the same; what it would have said is its reason.
+    """
+    results = tuple([gate(given) for gate in GATES])
+    off = given.limits.disabled_gates
+    if not off:
+        return results
+    return tuple([_off(result) if result.gate in off else result for result in results])
+
+
+def declined_by(results: tuple[GateResult, ...]) -> tuple[str, ...]:
+    """Return the names of the gates that declined, in their order."""
+    return tuple([result.gate for result in results if result.verdict is Verdict.DECLINED])
+
+
+def _off(result: GateResult) -> GateResult:
+    return replace(
+        result,
+        verdict=Verdict.NOT_APPLICABLE,
+        reason=f"switched off; it would have said {result.verdict}: {result.reason}",
+    )

@@ -1,0 +1,115 @@
+"""How much to order: by risk or by a fixed amount, never past a cap, never rounded up."""
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Final
+
+from accounts.draft import Draft
+from accounts.limits import Limits, SizingMethod
+from accounts.state import ZERO, AccountState
+from accounts.words import dollars, plain
+from events.order import Side
+from events.recommendation import InstrumentType, RecommendationIssued
+
+STOP_IN_VOLATILITIES: Final = 2
+"""Where no stop is given, it is assumed this many daily standard deviations away."""
+_SMALLEST: Final = Decimal("0.000000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """Shares or contracts to order (0: nothing), and one sentence saying how that came about."""
+
+    quantity: Decimal
+    how: str
+
+
+def size(
+    state: AccountState, recommendation: RecommendationIssued, draft: Draft, limits: Limits
+) -> Sized:
+    """Return how much to order; closing orders take all that is held and not yet on sale."""
+    if draft.symbol is None:
+        return Sized(ZERO, "the recommendation names no option contract")
+    if draft.market_price is None or not draft.worst_price:
+        return Sized(ZERO, "there is no price to order at")
+    if draft.closes:
+        return _exit(state, draft)
+    unit = draft.worst_price * draft.multiplier
+    wanted = _wanted(state, recommendation, draft, limits, unit)
+    if isinstance(wanted, str):
+        return Sized(ZERO, wanted)
+    budget, why = wanted
+    cap, cap_name = _cap(state, limits)
+    if cap < budget:
+        budget, why = cap, f"{why}, capped at {dollars(cap)} by {cap_name}"
+    is_stock = recommendation.instrument_type is InstrumentType.STOCK
+    if is_stock and limits.fractional_shares:
+        quantity = (budget / unit).quantize(_SMALLEST, rounding=ROUND_DOWN)
+    else:
+        quantity = budget // unit
+    return Sized(quantity, f"{why}: {plain(quantity)} at worst {dollars(unit)} each")
+
+
+def _exit(state: AccountState, draft: Draft) -> Sized:
+    covered = sum(
+        (
+            order.open_quantity
+            for order in state.orders.values()
+            if order.terms.closes_position and order.terms.symbol == draft.symbol
+        ),
+        ZERO,
+    )
+    held = abs(draft.held)
+    quantity = max(held - covered, ZERO)
+    if covered:
+        return Sized(quantity, f"{plain(held)} held less {plain(covered)} in open closing orders")
+    return Sized(quantity, f"all {plain(held)} held")
+
+
+def _wanted(
+    state: AccountState,
+    recommendation: RecommendationIssued,
+    draft: Draft,
+    limits: Limits,
+    unit: Decimal,
+) -> tuple[Decimal, str] | str:
+    """Return US dollars to spend at the worst price and why, or why nothing can be spent."""
+    if limits.sizing_method is SizingMethod.FIXED_NOTIONAL:
+        return limits.fixed_notional, f"{dollars(limits.fixed_notional)} for each entry"
+    equity = state.equity
+    if equity <= 0:
+        return f"equity is {dollars(equity)}: there is nothing to risk"
+    risk = _risk(recommendation, draft, unit)
+    if isinstance(risk, str):
+        return risk
+    share = limits.risk_share_of_equity
+    budget = equity * share * unit / risk
+    return budget, f"{plain(share)} of {dollars(equity)} over a risk of {dollars(risk)} each"
+
+
+def _risk(recommendation: RecommendationIssued, draft: Draft, unit: Decimal) -> Decimal | str:
+    """Return the US dollars that one share or contract can lose, or why that is not known."""
+    if recommendation.instrument_type is not InstrumentType.STOCK:
+        return unit  # a bought option can lose its whole premium
+    price = draft.market_price
+    if price is None:
+        return "there is no price to order at"
+    if recommendation.stop is not None:
+        distance = price - recommendation.stop
+        risk = distance if draft.side is Side.BUY else -distance
+        if risk <= 0:
+            return f"the stop {plain(recommendation.stop)} is not beyond the price {plain(price)}"
+        return risk
+    if not recommendation.recent_volatility:
+        return "there is neither a stop nor a recent volatility to size the order by"
+    return recommendation.recent_volatility * STOP_IN_VOLATILITIES * price
+
+
+def _cap(state: AccountState, limits: Limits) -> tuple[Decimal, str]:
+    room = max(limits.max_notional_exposure - state.exposure, ZERO)
+    share = max(state.equity * limits.max_share_of_equity, ZERO)
+    return min(
+        (limits.max_order_notional, "max_order_notional"),
+        (room, "the exposure left"),
+        (share, "max_share_of_equity"),
+    )
