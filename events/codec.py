@@ -5,7 +5,7 @@ and schemas once each and then works from memory; it opens no connection of its 
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final, Protocol, TypeVar
@@ -65,6 +65,11 @@ class Codec:
         body.write(header)
         schemaless_writer(body, schema, to_record(event))
         return body.getvalue()
+
+    def prepare(self, event_types: Iterable[type[AnyEvent]]) -> None:
+        """Look up the ids of `event_types` now, so that writing them needs no registry later."""
+        for event_type in event_types:
+            self._writer(event_type)
 
     def decode(self, data: bytes | None) -> AnyEvent:
         """Return the event in `data`.

@@ -17,8 +17,12 @@ CANCELED = "canceled"
 EXPIRED = "expired"
 
 OPENED = "opened"
-STARTED = "started"
 STOPPED = "stopped"
+
+
+def started(log_offset: int) -> str:
+    """Return the role of `DispatcherStarted`: one run may take the seat several times."""
+    return f"started-{log_offset}"
 
 
 def attempt(number: int) -> str:

@@ -11,7 +11,6 @@ from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import (
     consume_batch,
     consumer_config,
-    end_offset,
     offset_of,
     unreachable,
     watermarks,
@@ -35,19 +34,28 @@ class AccountLog:
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
         self._consumer = Consumer(consumer_config(bootstrap_servers, f"dispatcher.{account}.log"))
         self._next_offset = 0
+        self._state = AccountState()
         self._account = account
         self._stand(0)
+
+    @property
+    def state(self) -> AccountState:
+        """Return the account folded so far: committed events only, nobody's scratch."""
+        return self._state
 
     @property
     def next_offset(self) -> int:
         """Return the offset after the last event that was read or written."""
         return self._next_offset
 
-    def advance(self, next_offset: int) -> None:
-        """Pass over what this process has just written and folded itself."""
-        self._next_offset = max(self._next_offset, next_offset)
+    def wrote(self, state: AccountState, ends: dict[str, int]) -> None:
+        """Take `state` for true: its events are committed, up to the offsets in `ends`."""
+        self._state = state
+        if self.topic in ends:
+            # One more than the last event: the transaction's own marker.
+            self._advance(ends[self.topic] + 1)
 
-    def read_on(self, state: AccountState, timeout_s: float = 0.0) -> AccountState:
+    def read_on(self, timeout_s: float = 0.0) -> None:
         """Fold what has come in since: what a standby does while it waits.
 
         Raises:
@@ -55,15 +63,14 @@ class AccountLog:
         """
         batch = consume_batch(self._consumer, _BATCH, timeout_s)
         for message in batch.messages:
-            state = evolve(state, self._event(message))
-            self.advance(offset_of(message) + 1)
+            self._state = evolve(self._state, self._event(message))
+            self._advance(offset_of(message) + 1)
         # Control records carry no event: only the end tells that they have been passed.
         for end in batch.ends.values():
-            self.advance(end)
-        return state
+            self._advance(end)
 
-    def read_to_end(self, state: AccountState) -> AccountState:
-        """Fold everything up to the high watermark of this moment.
+    def read_to_end(self) -> AccountState:
+        """Fold everything up to the high watermark of this moment, and return the account.
 
         An open transaction hides what follows it; it ends within its time-out of 10 s or is
         aborted by the next `init_transactions`, so the wait is bounded.
@@ -82,7 +89,7 @@ class AccountLog:
         deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
         while self._next_offset < end:
             before = self._next_offset
-            state = self.read_on(state, timeout_s=0.05)
+            self.read_on(timeout_s=0.05)
             if self._next_offset > before:
                 deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
             elif time.monotonic() > deadline:
@@ -90,15 +97,14 @@ class AccountLog:
                     f"{self.topic} cannot be read past offset {self._next_offset} of {end}: a "
                     "transaction hangs open, or Kafka does not answer"
                 )
-        return state
-
-    def end(self) -> int:
-        """Return the log's high watermark."""
-        return end_offset(self._consumer, self.topic)
+        return self._state
 
     def close(self) -> None:
         """Let the connection go."""
         self._consumer.close()
+
+    def _advance(self, next_offset: int) -> None:
+        self._next_offset = max(self._next_offset, next_offset)
 
     def _stand(self, offset: int) -> None:
         try:

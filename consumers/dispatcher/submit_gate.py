@@ -33,6 +33,11 @@ class SubmitGate:
         self._shut: str | None = None
         self._under_way: set[ClientOrderId] = set()
 
+    @property
+    def is_shut(self) -> bool:
+        """Say whether this seat submits nothing any more."""
+        return self._shut is not None
+
     @contextmanager
     def attempt(self, order: ClientOrderId, window: Window) -> Iterator[str | None]:
         """Count an attempt as under way and yield None, or yield why it must not start."""

@@ -1,0 +1,190 @@
+"""One batch of recommendations to the records of one transaction, on a scratch state."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from accounts.decide import DecisionContext, decide, failure
+from accounts.evolve import evolve
+from accounts.limits import Limits
+from accounts.state import AccountState, TradingStatus
+from brokers.broker import MarketData
+from consumers.dispatcher.intake import Incoming
+from consumers.dispatcher.seat import Record
+from consumers.errors import ServiceUnreachable
+from consumers.logs import get_log
+from events import roles
+from events.account import AccountHalted
+from events.author import Author
+from events.catalog import LogEvent
+from events.codec import Codec
+from events.decision import OffsetsSeen, RecommendationDeclined
+from events.identifiers import RecommendationId
+from events.order import ExecutionMode, OrderIntended
+from events.recommendation import RecommendationIssued
+from events.topics import DEAD_LETTERS, log_of
+
+FAILURES_IN_ROW_MAX: Final = 10
+FAILING_TICKERS_MIN: Final = 3
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What a batch comes to: nothing of it is true before its transaction has committed."""
+
+    state: AccountState
+    now: datetime
+    taken: int = 0
+    next_offset: int = 0
+    events: list[LogEvent] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    intents: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decider:
+    """Everything that one account's decisions depend on, but for its state and the time."""
+
+    author: Author
+    codec: Codec
+    limits: Limits
+    market: MarketData
+    mode: ExecutionMode
+    submit_window_ms: int
+    answer_within_ms: int
+
+    def decide(
+        self,
+        state: AccountState,
+        batch: Sequence[Incoming],
+        now: datetime,
+        *,
+        log_offset: int,
+        intents_max: int,
+    ) -> Decisions:
+        """Decide each of `batch` in turn, each seeing what came before it.
+
+        Stops early when `intents_max` orders are intended; `taken` says how far it came.
+        """
+        done = Decisions(state, now)
+        for incoming in batch:
+            if done.intents >= intents_max:
+                break
+            if incoming.recommendation is None:
+                done.records.append(self._dead_letter(incoming, now))
+            else:
+                seen = OffsetsSeen(
+                    log=log_offset + len(done.events),
+                    recommendations=incoming.origin.offset + 1,
+                )
+                self._decide_one(incoming, incoming.recommendation, seen, done)
+            done.taken += 1
+            done.next_offset = incoming.origin.offset + 1
+        return done
+
+    def record(self, event: LogEvent) -> Record:
+        """Return `event` as the record to append to the account's log."""
+        key = self.author.account.encode()
+        return Record(log_of(self.author.account).name, self.codec.encode(event), key)
+
+    def _decide_one(
+        self,
+        incoming: Incoming,
+        recommendation: RecommendationIssued,
+        seen: OffsetsSeen,
+        done: Decisions,
+    ) -> None:
+        context = DecisionContext(
+            author=self.author,
+            now=done.now,
+            source=incoming.origin,
+            seen=seen,
+            execution_mode=self.mode,
+            submit_window_ms=self.submit_window_ms,
+            answer_within_ms=self.answer_within_ms,
+        )
+        event: LogEvent | None
+        try:
+            market = self.market.view(recommendation)
+            event = decide(done.state, recommendation, market, self.limits, context)
+            if event is None:
+                return
+            record = self.record(event)
+            state = evolve(done.state, event)
+        except ServiceUnreachable:
+            raise  # no fault of this recommendation: it is decided when the service is back
+        except Exception as error:  # noqa: BLE001 -- a bug costs one recommendation, not the account
+            get_log().exception(
+                "processing_error",
+                account_name=self.author.account,
+                recommendation_id=recommendation.recommendation_id,
+                ticker=recommendation.ticker,
+                error=f"{type(error).__name__}: {error}",
+            )
+            event = failure(recommendation, error, context)
+            record = self.record(event)
+            state = evolve(done.state, event)
+        self._say(event)
+        done.events.append(event)
+        done.records.append(record)
+        done.state = state
+        done.intents += isinstance(event, OrderIntended)
+        self._halt_after_failures(recommendation, done)
+
+    def _halt_after_failures(self, recommendation: RecommendationIssued, done: Decisions) -> None:
+        state = done.state
+        if (
+            state.trading.status is TradingStatus.HALTED
+            or state.failures_in_row < FAILURES_IN_ROW_MAX
+            or len(state.failing_tickers) < FAILING_TICKERS_MIN
+        ):
+            return
+        halt = AccountHalted(
+            envelope=self.author.about_recommendation(
+                RecommendationId(recommendation.recommendation_id),
+                roles.halt(1),
+                occurred_at=done.now,
+            ),
+            by="dispatcher",
+            reason=f"{state.failures_in_row} recommendations failed in a row, over "
+            f"{len(state.failing_tickers)} tickers: `dispatcher failures list` shows them",
+        )
+        done.events.append(halt)
+        done.records.append(self.record(halt))
+        done.state = evolve(state, halt)
+
+    def _say(self, event: LogEvent) -> None:
+        if isinstance(event, RecommendationDeclined):
+            get_log().info(
+                "recommendation_skipped",
+                account_name=self.author.account,
+                recommendation_id=event.envelope.recommendation_id,
+                ticker=event.ticker,
+                declined_by=event.declined_by,
+            )
+
+    def _dead_letter(self, incoming: Incoming, now: datetime) -> Record:
+        reason = incoming.refusal or ""
+        origin = incoming.origin
+        get_log().warning(
+            "recommendation_dead_lettered",
+            account_name=self.author.account,
+            offset=origin.offset,
+            error=reason,
+        )
+        headers = {
+            "dlq.reason": "undecodable" if reason.startswith("undecodable") else "refused",
+            "dlq.error": reason,
+            "dlq.account": self.author.account,
+            "dlq.source.topic": origin.topic,
+            "dlq.source.partition": str(origin.partition),
+            "dlq.source.offset": str(origin.offset),
+            "dlq.at": now.isoformat(),
+        }
+        return Record(
+            DEAD_LETTERS.name,
+            incoming.message.value() or b"",
+            incoming.message.key(),
+            tuple((name, text.encode()) for name, text in headers.items()),
+        )

@@ -1,0 +1,223 @@
+"""A dispatcher's life: check, fold, join the group, take the seat, turn the loop, give it up.
+
+Everything here runs in one thread; only calls to the broker run beside it.
+"""
+
+import time
+from dataclasses import dataclass
+from threading import Event
+from typing import Final
+
+from confluent_kafka import Consumer, TopicPartition
+
+from accounts.state import AccountState
+from brokers.broker import Broker
+from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.log_reader import AccountLog
+from consumers.dispatcher.opening import (
+    Counts,
+    account_opened,
+    check_identity,
+    dispatcher_started,
+    start_offset,
+)
+from consumers.dispatcher.orders import Orders
+from consumers.dispatcher.seat import Seat
+from consumers.dispatcher.tenure import Tenure
+from consumers.errors import Fenced, SeatLost, ServiceUnreachable
+from consumers.kafka import committed_offset, consume_batch, consumer_config, end_offset, names
+from consumers.logs import get_log
+from consumers.settings import AccountSettings
+from events.order import ExecutionMode
+from events.topics import RECOMMENDATIONS, dispatcher_group
+
+BUSY_POLL_S: Final = 0.001
+RESTART_PAUSE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """All that one account's dispatcher works with."""
+
+    bootstrap_servers: str
+    account: AccountSettings
+    decider: Decider
+    broker: Broker
+    clock: Clock
+
+
+class Dispatcher:
+    """One process that decides for one account, or stands by to."""
+
+    def __init__(self, equipment: Equipment, stop: Event, *, until_caught_up: bool) -> None:
+        """Be ready to live until `stop` is set, or until caught up; nothing is done yet."""
+        self._with = equipment
+        self._account = equipment.account
+        self._tuning = equipment.account.tuning
+        self._stop = stop
+        self._until_caught_up = until_caught_up
+        self._log = AccountLog(
+            equipment.bootstrap_servers, self._account.account, equipment.decider.codec
+        )
+        self._tenure: Tenure | None = None
+        self._failure: BaseException | None = None
+        self._ends_at: int | None = None
+        self._counts = Counts()
+        self._say = get_log(account_name=self._account.account)
+
+    @property
+    def state(self) -> AccountState:
+        """Return the account as this process has folded it: committed events only."""
+        return self._log.state
+
+    def run(self) -> Counts:
+        """Live, and live again after each loss of the seat; return what was done.
+
+        Raises:
+            Fenced: Another process has taken the seat.
+            ConfigurationError: The log or the broker's account do not fit.
+        """
+        try:
+            while not self._lived_to_the_end() and not self._stop.wait(RESTART_PAUSE_S):
+                pass
+        finally:
+            self._log.close()
+        self._say.info("dispatcher_shutdown", recommendations=self._counts.recommendations_read)
+        return self._counts
+
+    def _lived_to_the_end(self) -> bool:
+        try:
+            self._live()
+        except Fenced:
+            raise
+        except (SeatLost, ServiceUnreachable) as error:
+            self._say.warning("dispatcher_loop_error", error=str(error))
+            return False
+        return True
+
+    def _live(self) -> None:
+        state = self._log.read_to_end()
+        check_identity(state.opened, self._account, self._with.broker.account().number)
+        if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
+            self._with.clock.move_to(state.clock_at)
+        self._failure = None
+        consumer = self._join()
+        try:
+            while not self._done():
+                self._turn(consumer)
+            if self._tenure is not None:
+                reason = "told to stop" if self._stop.is_set() else "caught up"
+                self._tenure.stop(consumer, self._tuning, reason)
+        finally:
+            self._leave("this life is over")
+            consumer.close()
+
+    def _join(self) -> Consumer:
+        consumer = Consumer(
+            consumer_config(
+                self._with.bootstrap_servers,
+                dispatcher_group(self._account.account),
+                **{"session.timeout.ms": self._tuning.session_timeout_ms},
+            )
+        )
+        if self._until_caught_up and self._ends_at is None:
+            self._ends_at = end_offset(consumer, RECOMMENDATIONS.name)
+        consumer.subscribe(
+            [RECOMMENDATIONS.name],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._lost,
+        )
+        return consumer
+
+    def _turn(self, consumer: Consumer) -> None:
+        tenure = self._tenure
+        timeout_s, room = self._tuning.poll_timeout_ms / 1000, 1
+        if tenure is not None:
+            room = max(1, self._tuning.max_batch - tenure.held)
+            if tenure.held:
+                timeout_s = 0.0
+            elif tenure.busy:
+                timeout_s = BUSY_POLL_S
+        batch = consume_batch(consumer, room, timeout_s)
+        if self._failure is not None:
+            raise self._failure
+        if self._tenure is None:
+            self._log.read_on()
+            return
+        self._tenure.take_in(batch)
+        self._tenure.turn(consumer, self._tuning, self._ends_at)
+
+    def _done(self) -> bool:
+        if self._stop.is_set():
+            return True
+        if self._ends_at is None or self._tenure is None:
+            return False
+        return self._tenure.settled(self._ends_at)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return  # another member came or went; nothing changed here
+        try:
+            start = self._take_seat(consumer)
+            consumer.incremental_assign([TopicPartition(RECOMMENDATIONS.name, 0, start)])
+        except Exception as error:  # noqa: BLE001 -- raised by the loop, out of librdkafka's callback
+            self._failure = error
+
+    def _take_seat(self, consumer: Consumer) -> int:
+        began = time.monotonic()
+        decider, clock = self._with.decider, self._with.clock
+        seat = Seat(
+            self._with.bootstrap_servers,
+            self._account.account,
+            self._tuning.transaction_timeout_ms,
+        )
+        state = self._log.read_to_end()
+        simulated = self._account.mode is ExecutionMode.SIMULATED
+        orders = Orders(self._with.broker, clock, simulated=simulated)
+        tenure = Tenure(self._log, seat, orders, decider, clock)
+        now = SystemClock().now()
+        if state.opened is None:
+            first = start_offset(consumer, self._account.start_from)
+            tenure.append(account_opened(decider.author, self._account, now, first_offset=first))
+        tenure.append(dispatcher_started(decider, self._account, now, self._log.next_offset))
+        opened = self._log.state.opened
+        start = max(
+            committed_offset(consumer, RECOMMENDATIONS.name) or 0,
+            self._log.state.next_recommendation_offset,
+            opened.first_offset if opened is not None else 0,
+        )
+        tenure.begin(start)
+        tenure.counts.add(self._counts)
+        self._counts = tenure.counts
+        self._tenure = tenure
+        self._say.info(
+            "seat_taken",
+            start_offset=start,
+            log_offset=self._log.next_offset,
+            unresolved=len(self._log.state.unresolved()),
+            took_ms=round((time.monotonic() - began) * 1000),
+        )
+        return start
+
+    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._tenure is None:
+            return
+        self._say.info("seat_revoked", partitions=names(partitions))
+        try:
+            self._tenure.hand_over(self._tuning)
+        except Exception as error:  # noqa: BLE001 -- as in `_assigned`
+            self._failure = error
+        self._leave("the seat was revoked")
+
+    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._say.warning("seat_lost", partitions=names(partitions))
+        self._leave("the seat was lost")
+        self._failure = SeatLost("expelled from the consumer group")
+
+    def _leave(self, reason: str) -> None:
+        """Drop everything that only the seat's owner may have; what is committed stays."""
+        if self._tenure is not None:
+            self._tenure.abandon(reason)
+            self._tenure = None

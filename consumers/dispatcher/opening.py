@@ -1,0 +1,123 @@
+"""The first and last words of a dispatcher in its account's log, and who it must be to speak."""
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from consumers.dispatcher.decider import Decider
+from consumers.errors import ConfigurationError
+from consumers.kafka import METADATA_TIMEOUT_S, unreachable, watermarks
+from consumers.settings import AccountSettings, limits_json
+from events import roles
+from events.account import AccountOpened, DispatcherStarted, DispatcherStopped
+from events.author import Author
+from events.topics import RECOMMENDATIONS
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one run did."""
+
+    recommendations_read: int = 0
+    intended: int = 0
+    declined: int = 0
+    failed: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Count what an earlier tenure of the same run did, too."""
+        self.recommendations_read += other.recommendations_read
+        self.intended += other.intended
+        self.declined += other.declined
+        self.failed += other.failed
+
+
+def check_identity(
+    opened: AccountOpened | None, account: AccountSettings, broker_account_number: str
+) -> None:
+    """Refuse to speak for an account that is another one.
+
+    Raises:
+        ConfigurationError: Mode or broker account differ from those the log was opened with.
+    """
+    if broker_account_number != account.broker_account_number:
+        raise ConfigurationError(
+            f"account {account.name} is configured for broker account "
+            f"{account.broker_account_number}, but the broker says {broker_account_number}: "
+            "are two accounts' credentials swapped?"
+        )
+    if opened is None:
+        return
+    for what, was, configured in (
+        ("mode", opened.mode.value, account.mode.value),
+        ("broker account", opened.broker_account_number, broker_account_number),
+    ):
+        if was != configured:
+            raise ConfigurationError(
+                f"account {account.name} was opened with {what} {was} and is configured with "
+                f"{configured}: a log keeps what it was opened with; use another account name"
+            )
+
+
+def start_offset(consumer: Consumer, start_from: datetime | Literal["latest", "earliest"]) -> int:
+    """Return where in `recommendations` a new account's story begins.
+
+    Raises:
+        ServiceUnreachable: Kafka does not answer.
+    """
+    first, end = watermarks(consumer, RECOMMENDATIONS.name)
+    if start_from == "latest":
+        return end
+    if start_from == "earliest":
+        return first
+    asked = TopicPartition(RECOMMENDATIONS.name, 0, int(start_from.timestamp() * 1000))
+    try:
+        [found] = consumer.offsets_for_times([asked], timeout=METADATA_TIMEOUT_S)
+    except KafkaException as error:
+        raise unreachable(error) from error
+    return found.offset if found.offset >= 0 else end
+
+
+def account_opened(
+    author: Author, account: AccountSettings, now: datetime, *, first_offset: int
+) -> AccountOpened:
+    """Return the first event of a new account's log."""
+    return AccountOpened(
+        envelope=author.about("account", roles.OPENED, occurred_at=now),
+        mode=account.mode,
+        broker_account_number=account.broker_account_number,
+        starting_cash=account.starting_cash,
+        start_from=account.start_from_text,
+        first_offset=first_offset,
+    )
+
+
+def dispatcher_started(
+    decider: Decider, account: AccountSettings, now: datetime, log_offset: int
+) -> DispatcherStarted:
+    """Return the word that this run has taken the seat."""
+    author = decider.author
+    return DispatcherStarted(
+        envelope=author.about(f"run:{author.run_id}", roles.started(log_offset), occurred_at=now),
+        host=platform.node(),
+        process_id=os.getpid(),
+        limits=limits_json(account),
+    )
+
+
+def dispatcher_stopped(
+    author: Author, now: datetime, started_at: datetime, reason: str, counts: Counts
+) -> DispatcherStopped:
+    """Return the word that this run gave the seat up in good order."""
+    return DispatcherStopped(
+        envelope=author.about(f"run:{author.run_id}", roles.STOPPED, occurred_at=now),
+        reason=reason,
+        started_at=started_at,
+        recommendations_read=counts.recommendations_read,
+        intended=counts.intended,
+        declined=counts.declined,
+        failed=counts.failed,
+    )

@@ -1,0 +1,243 @@
+"""What the broker said, or did not say, as facts; and the events that follow from each. Pure.
+
+A fact turns into events against the state of that moment: what the log knows already yields
+nothing, so a fact that is told twice, or again after a crash, is written once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeAlias
+
+from accounts.state import AccountState, OpenOrder
+from accounts.state import OrderStatus as Standing
+from brokers.broker import OrderReport, OrderStatus
+from brokers.errors import OrderRefused
+from events import roles
+from events.account import AccountHalted, IncidentRecorded
+from events.author import Author
+from events.catalog import LogEvent
+from events.decision import RecommendationFailed, Stage
+from events.envelope import Envelope
+from events.identifiers import ClientOrderId, RecommendationId
+from events.order import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderResent,
+)
+from events.values import money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """The broker showed the order: in answer to our POST, or (`looked_up`) to a question."""
+
+    order: ClientOrderId
+    report: OrderReport
+    looked_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WasRefused:
+    """The broker does not want the order."""
+
+    order: ClientOrderId
+    refusal: OrderRefused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsUnclear:
+    """The POST broke off in a way that proves nothing."""
+
+    order: ClientOrderId
+    attempt: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverSent:
+    """Proven: the broker does not have the order."""
+
+    order: ClientOrderId
+    why: str
+
+
+Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """What stands on every event of this moment, and how long an attempt may take."""
+
+    author: Author
+    now: datetime
+    submit_window_ms: int
+    answer_within_ms: int
+
+    def about(self, order: OpenOrder, role: str) -> Envelope:
+        """Return the envelope of an event about `order`."""
+        return self.author.about_recommendation(
+            RecommendationId(order.recommendation_id),
+            role,
+            leg=order.leg,
+            occurred_at=self.now,
+            causation_id=str(order.intent_event_id),
+        )
+
+
+def events_of(fact: Fact, state: AccountState, writer: Writer) -> list[LogEvent]:
+    """Return the events that follow from `fact`, none where the log knows them all."""
+    order = state.orders.get(fact.order)
+    if order is None:
+        return []  # it ended in the log already
+    match fact:
+        case Reported():
+            told = _reported(fact, order, writer)
+            return [event for event in told if event.envelope.event_id not in state.applied]
+        case WasRefused():
+            return [_rejected(fact, order, writer)]
+        case IsUnclear():
+            return [
+                OrderOutcomeUnknown(
+                    envelope=writer.about(order, roles.outcome_unknown(fact.attempt)),
+                    client_order_id=fact.order,
+                    attempt=fact.attempt,
+                    how=fact.how,
+                )
+            ]
+        case NeverSent():
+            return [_again_or_never(fact, order, writer)]
+
+
+def _again_or_never(fact: NeverSent, order: OpenOrder, writer: Writer) -> LogEvent:
+    """Send the same order again while its advice is fresh; past that, it has failed."""
+    if writer.now < order.fresh_until:
+        number = order.attempts + 1
+        return OrderResent(
+            envelope=writer.about(order, roles.attempt(number)),
+            client_order_id=fact.order,
+            attempt=number,
+            submit_before=writer.now + timedelta(milliseconds=writer.submit_window_ms),
+            answer_within_ms=writer.answer_within_ms,
+            reason=fact.why,
+        )
+    return RecommendationFailed(
+        envelope=writer.about(order, roles.FAILED),
+        ticker=order.terms.ticker,
+        action=order.terms.action,
+        instrument_type=order.terms.instrument_type,
+        error=f"NeverSent: {fact.why}; by now the recommendation is too old to send",
+        stage=Stage.SETTLE,
+        client_order_id=fact.order,
+    )
+
+
+def _rejected(fact: WasRefused, order: OpenOrder, writer: Writer) -> LogEvent:
+    return OrderRejected(
+        envelope=writer.about(order, roles.REJECTED),
+        client_order_id=fact.order,
+        status=fact.refusal.status,
+        code=fact.refusal.code,
+        rejection_class=fact.refusal.rejection_class,
+        message=fact.refusal.message,
+    )
+
+
+def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
+    report = fact.report
+    if stranger := _not_ours(report, order):
+        yield from _incident(stranger, order, writer)
+        return
+    if report.status is OrderStatus.REJECTED:
+        yield _rejected(
+            WasRefused(order=fact.order, refusal=OrderRefused("rejected after acceptance")),
+            order,
+            writer,
+        )
+        return
+    if order.status is not Standing.ACCEPTED:
+        yield OrderAccepted(
+            envelope=writer.about(order, roles.ACCEPTED),
+            client_order_id=fact.order,
+            broker_order_id=report.broker_order_id,
+            adopted=fact.looked_up,
+        )
+    yield from _fills(report, order, writer)
+    filled = report.fills[-1].cumulative_quantity if report.fills else Decimal(0)
+    if report.status is OrderStatus.CANCELED:
+        yield OrderCanceled(
+            envelope=writer.about(order, roles.CANCELED),
+            client_order_id=fact.order,
+            broker_order_id=report.broker_order_id,
+            cumulative_quantity=filled,
+        )
+    if report.status is OrderStatus.EXPIRED:
+        yield OrderExpired(
+            envelope=writer.about(order, roles.EXPIRED),
+            client_order_id=fact.order,
+            broker_order_id=report.broker_order_id,
+            cumulative_quantity=filled,
+        )
+
+
+def _fills(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[OrderFilled]:
+    notional = order.cumulative_notional
+    for fill in report.fills:
+        if fill.cumulative_quantity <= order.cumulative_quantity:
+            continue
+        notional += fill.price * fill.quantity
+        yield OrderFilled(
+            envelope=writer.about(order, roles.fill(fill.cumulative_quantity)),
+            client_order_id=report.client_order_id,
+            broker_order_id=report.broker_order_id,
+            fill_key=roles.fill(fill.cumulative_quantity),
+            ticker=order.terms.ticker,
+            symbol=order.terms.symbol,
+            instrument_type=order.terms.instrument_type,
+            multiplier=order.terms.multiplier,
+            side=order.terms.side,
+            quantity=fill.quantity,
+            price=fill.price,
+            cumulative_quantity=fill.cumulative_quantity,
+            cumulative_notional=money(notional),
+            fees=fill.fees,
+            filled_at=fill.filled_at,
+            fill_model=report.fill_model,
+            slippage_bps=report.slippage_bps,
+        )
+
+
+def _not_ours(report: OrderReport, order: OpenOrder) -> str | None:
+    terms = order.terms
+    for what, theirs, ours in (
+        ("symbol", report.symbol, terms.symbol),
+        ("side", report.side, terms.side),
+        ("quantity", report.quantity, terms.quantity),
+        ("limit price", report.limit_price, terms.limit_price),
+    ):
+        if theirs != ours:
+            return f"the broker's order has {what} {theirs}, ours has {ours}"
+    if report.created_at < order.intended_at:
+        return f"the broker's order is from {report.created_at}, before our intent"
+    return None
+
+
+def _incident(message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
+    kind = "order-mismatch"
+    yield IncidentRecorded(
+        envelope=writer.about(order, roles.incident(kind)),
+        kind=kind,
+        message=message,
+        client_order_id=order.terms.client_order_id,
+    )
+    yield AccountHalted(
+        envelope=writer.about(order, roles.halt(1)),
+        by="dispatcher",
+        reason=f"order {order.terms.client_order_id} at the broker is not the one we meant: "
+        f"{message}",
+    )

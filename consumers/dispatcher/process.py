@@ -1,0 +1,115 @@
+"""The dispatcher as a process: everything is checked and wired here, and only here."""
+
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event
+from typing import Final, TypeAlias
+from uuid import uuid4
+
+from brokers.broker import Broker
+from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
+from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.life import Dispatcher, Equipment
+from consumers.dispatcher.opening import Counts
+from consumers.logs import get_log
+from consumers.registry import RegistrySchemaSource, check_schemas
+from consumers.settings import AccountSettings, Settings, config_hash
+from consumers.topics_admin import check_account_topics
+from consumers.version import build
+from events.author import Author
+from events.catalog import LOG_EVENTS
+from events.codec import Codec
+
+Wiring: TypeAlias = Callable[[AccountSettings], tuple[Broker, Clock]]
+
+_BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def run_dispatcher(
+    settings: Settings,
+    name: str,
+    *,
+    until_caught_up: bool = False,
+    stop: Event | None = None,
+    wiring: Wiring | None = None,
+) -> Counts:
+    """Run account `name`'s dispatcher until SIGTERM, or until it has caught up.
+
+    Args:
+        settings: The whole configuration.
+        name: The account, as configured.
+        until_caught_up: End when all that was recommended at the start is settled.
+        stop: Set from outside to end it; None: SIGTERM and SIGINT set it.
+        wiring: Broker and clock; None: those that the account's settings ask for.
+
+    Raises:
+        NotFoundError: There is no such account.
+        ConfigurationError: Topics, schemas, the log or the broker's account do not fit.
+        ServiceUnreachable: Kafka or the registry does not answer at the start.
+        Fenced: Another process has taken the seat.
+    """
+    account = settings.account(name)
+    stop = stop or stop_on_signals()
+    author = Author(
+        account=account.account,
+        run_id=uuid4(),
+        config_hash=config_hash(account),
+        build=build(),
+    )
+    log = get_log(account_name=account.name)
+    log.info("dispatcher_start", run_id=author.run_id, mode=account.mode, build=author.build)
+    source = RegistrySchemaSource(settings.registry.url)
+    check_schemas(source)
+    check_account_topics(
+        settings.kafka.bootstrap_servers,
+        account.account,
+        development=settings.kafka.environment == "development",
+    )
+    codec = Codec(source)
+    codec.prepare(LOG_EVENTS)
+    log.info("config_loaded", config_hash=author.config_hash, limits=account.limits())
+    broker, clock = (wiring or wire)(account)
+    decider = Decider(
+        author=author,
+        codec=codec,
+        limits=account.limits(),
+        market=RecommendedMarket(),
+        mode=account.mode,
+        submit_window_ms=account.tuning.submit_window_ms,
+        answer_within_ms=account.tuning.answer_within_ms,
+    )
+    equipment = Equipment(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        account=account,
+        decider=decider,
+        broker=broker,
+        clock=clock,
+    )
+    return Dispatcher(equipment, stop, until_caught_up=until_caught_up).run()
+
+
+def wire(account: AccountSettings) -> tuple[Broker, Clock]:
+    """Return the broker and the clock that an account's settings ask for."""
+    terms = account.simulation
+    broker = SimulatedBroker(
+        account_number=account.broker_account_number,
+        terms=SimulationTerms(
+            slippage_bps=terms.slippage_bps,
+            fee_per_order=terms.fee_per_order,
+            partial_fills=terms.partial_fills,
+        ),
+        ledger=account.ledger,
+    )
+    if account.clock == "historical":
+        return broker, HistoricalClock(broker, _BEFORE_HISTORY)
+    return broker, SystemClock()
+
+
+def stop_on_signals() -> Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

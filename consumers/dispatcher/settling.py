@@ -1,0 +1,77 @@
+"""Orders of which the broker has to be asked: when to ask, and what finding nothing proves."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from accounts.state import OpenOrder
+from consumers.dispatcher.submitter import NotFound
+from events.identifiers import ClientOrderId
+
+ABSENCES_NEEDED: Final = 2
+FIRST_PAUSE_S: Final = 0.25
+PAUSE_S_MAX: Final = 5.0
+
+
+@dataclass(slots=True)
+class _Question:
+    ask_at_s: float
+    quiet_until_s: float
+    pause_s: float = FIRST_PAUSE_S
+    absences: int = 0
+
+
+class Settling:
+    """Which orders must be looked up. All times are seconds of the dispatcher's own clock."""
+
+    def __init__(self, elapsed_s: Callable[[], float], *, ledger_is_final: bool) -> None:
+        """Ask about nothing yet; a final ledger's first "not found" is proof."""
+        self._elapsed_s = elapsed_s
+        self._ledger_is_final = ledger_is_final
+        self._questions: dict[ClientOrderId, _Question] = {}
+
+    def __contains__(self, order: object) -> bool:
+        """Say whether the broker is being asked about an order."""
+        return order in self._questions
+
+    def watch(self, orders: Iterable[OpenOrder]) -> None:
+        """Start asking about `orders`.
+
+        The quiet time in which absence proves nothing is counted from now: from the seat or from
+        the attempt, whichever is later, since an earlier owner's POST may still be on its way.
+        """
+        now = self._elapsed_s()
+        for order in orders:
+            self._questions.setdefault(
+                order.client_order_id,
+                _Question(ask_at_s=now, quiet_until_s=now + order.answer_within_ms / 1000),
+            )
+
+    def forget(self, order: ClientOrderId) -> None:
+        """Stop asking: its fate is known."""
+        self._questions.pop(order, None)
+
+    def clear(self) -> None:
+        """Stop asking about anything."""
+        self._questions.clear()
+
+    def due(self) -> list[ClientOrderId]:
+        """Return what is to be asked now; each next question about it waits twice as long."""
+        now = self._elapsed_s()
+        due = [order for order, question in self._questions.items() if question.ask_at_s <= now]
+        for order in due:
+            question = self._questions[order]
+            question.ask_at_s = now + question.pause_s
+            question.pause_s = min(PAUSE_S_MAX, question.pause_s * 2)
+        return due
+
+    def proves_absence(self, answer: NotFound) -> bool:
+        """Say whether this "not found", with those before it, proves that there is no order."""
+        question = self._questions.get(answer.order)
+        if question is None:
+            return False
+        if self._ledger_is_final:
+            return True
+        if answer.at_elapsed_s >= question.quiet_until_s:
+            question.absences += 1
+        return question.absences >= ABSENCES_NEEDED

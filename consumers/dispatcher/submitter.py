@@ -1,0 +1,142 @@
+"""Calls to the broker, side by side in threads; what came of them goes back to the one loop."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Final, TypeAlias
+
+from brokers.broker import Broker, OrderRequest
+from brokers.errors import (
+    BrokerUnavailable,
+    OrderNotAccepted,
+    OrderOutcomeUnclear,
+    OrderRefused,
+)
+from consumers.dispatcher.outcomes import Fact, IsUnclear, NeverSent, Reported, WasRefused
+from consumers.dispatcher.submit_gate import SubmitGate, Window
+from events.identifiers import ClientOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFound:
+    """A look-up found nothing; whether that proves anything is the settling's question."""
+
+    order: ClientOrderId
+    at_elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoAnswer:
+    """A look-up was not answered: ask again."""
+
+    order: ClientOrderId
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """The gate was shut before the attempt started: its fate is for the next owner of the seat."""
+
+    order: ClientOrderId
+
+
+Answer: TypeAlias = Fact | NotFound | NoAnswer | Withheld
+
+THREADS: Final = 16
+
+
+class Submitter:
+    """Up to 16 calls to one account's broker at a time."""
+
+    def __init__(self, broker: Broker, gate: SubmitGate, elapsed_s: Callable[[], float]) -> None:
+        """Submit through `gate`; nothing is called yet."""
+        self._broker = broker
+        self._gate = gate
+        self._elapsed_s = elapsed_s
+        self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="submit")
+        self._outstanding: set[ClientOrderId] = set()
+
+    @property
+    def outstanding(self) -> int:
+        """Return how many calls have not been answered to the loop yet."""
+        return len(self._outstanding)
+
+    def is_outstanding(self, order: ClientOrderId) -> bool:
+        """Say whether a call about `order` is under way."""
+        return order in self._outstanding
+
+    def submit(self, request: OrderRequest, attempt: int, window: Window) -> None:
+        """Start one attempt: at most one POST, and none once the window or the gate is closed."""
+        order = ClientOrderId(request.terms.client_order_id)
+        self._start(order, lambda: self._attempt(order, request, attempt, window))
+
+    def look_up(self, order: ClientOrderId) -> None:
+        """Start one look-up."""
+        self._start(order, lambda: self._find(order))
+
+    def answers(self, timeout_s: float, *, all_of_them: bool) -> list[Answer]:
+        """Return what has come back, waiting up to `timeout_s` for the first answer, or for all.
+
+        Raises:
+            Whatever a broker raised that is no `BrokerError`: that is a bug of ours.
+        """
+        found: list[Answer] = []
+        deadline = time.monotonic() + timeout_s
+        while self._outstanding:
+            try:
+                answer = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                break
+            if isinstance(answer, BaseException):
+                raise answer
+            self._outstanding.discard(answer.order)
+            found.append(answer)
+            if not all_of_them:
+                deadline = 0.0
+        return found
+
+    def close(self) -> None:
+        """Start nothing more; calls under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, order: ClientOrderId, call: Callable[[], Answer]) -> None:
+        self._outstanding.add(order)
+        self._threads.submit(self._run, call)
+
+    def _run(self, call: Callable[[], Answer]) -> None:
+        try:
+            self._answers.put(call())
+        except BaseException as error:  # noqa: BLE001 -- carried to the loop, which raises it there
+            self._answers.put(error)
+
+    def _attempt(
+        self, order: ClientOrderId, request: OrderRequest, attempt: int, window: Window
+    ) -> Answer:
+        with self._gate.attempt(order, window) as refusal:
+            if refusal is not None:
+                if self._gate.is_shut:
+                    return Withheld(order=order)
+                return NeverSent(order=order, why=refusal)
+            try:
+                report = self._broker.submit(request)
+            except OrderRefused as error:
+                return WasRefused(order=order, refusal=error)
+            except OrderNotAccepted as error:
+                return NeverSent(order=order, why=f"not accepted by the broker: {error}")
+            except OrderOutcomeUnclear as error:
+                how = f"{type(error).__name__}: {error}"
+                return IsUnclear(order=order, attempt=attempt, how=how)
+            return Reported(order=order, report=report, looked_up=False)
+
+    def _find(self, order: ClientOrderId) -> Answer:
+        asked_at = self._elapsed_s()
+        try:
+            report = self._broker.find(order)
+        except BrokerUnavailable as error:
+            return NoAnswer(order=order, why=str(error))
+        if report is None:
+            return NotFound(order=order, at_elapsed_s=asked_at)
+        return Reported(order=order, report=report, looked_up=True)

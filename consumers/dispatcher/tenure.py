@@ -1,0 +1,222 @@
+"""What an account's dispatcher does for as long as it has the seat.
+
+One loop, one writer: decide a batch, commit its events with the source's offset, submit, append
+what came of it. Nothing here outlives the seat but what is committed.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from confluent_kafka import Consumer, TopicPartition
+
+from accounts.evolve import evolve
+from accounts.state import AccountState
+from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.dispatcher.decider import Decider, Decisions
+from consumers.dispatcher.intake import Incoming, Intake
+from consumers.dispatcher.log_reader import AccountLog
+from consumers.dispatcher.opening import Counts, dispatcher_stopped
+from consumers.dispatcher.orders import Orders
+from consumers.dispatcher.outcomes import Writer
+from consumers.dispatcher.seat import Seat, TransactionAborted
+from consumers.errors import SeatLost, ServiceUnreachable
+from consumers.kafka import Batch, consume_batch
+from consumers.logs import get_log
+from consumers.settings import TuningSettings
+from events.catalog import LogEvent
+from events.topics import RECOMMENDATIONS
+
+REGISTRY_PAUSE_S: Final = 0.5
+APPEND_ATTEMPTS: Final = 5
+
+
+class Tenure:
+    """The time between taking the seat and giving it up."""
+
+    def __init__(
+        self, log: AccountLog, seat: Seat, orders: Orders, decider: Decider, clock: Clock
+    ) -> None:
+        """Begin with the account as `log` has folded it."""
+        self._log = log
+        self._seat = seat
+        self._orders = orders
+        self._decider = decider
+        self._clock = clock
+        self._historical = isinstance(clock, HistoricalClock)
+        self._intake = Intake(decider.codec, whole_moments=self._historical)
+        self._idle = False
+        self._began_at = SystemClock().now()
+        self._say = get_log(account_name=decider.author.account)
+        self.counts: Final = Counts()
+
+    @property
+    def busy(self) -> bool:
+        """Say whether the broker owes answers, or answers wait to be written."""
+        return bool(self._orders.calls_under_way or self._orders.facts_unwritten)
+
+    @property
+    def held(self) -> int:
+        """Return how many recommendations were read and not yet decided for good."""
+        return len(self._intake)
+
+    def settled(self, end: int) -> bool:
+        """Say whether everything before offset `end` is decided, and every order's fate known."""
+        return (
+            self._intake.read_to >= end
+            and not self.held
+            and not self.busy
+            and not self._log.state.unresolved()
+        )
+
+    def begin(self, start: int) -> None:
+        """Read recommendations from `start`; ask about every order the log leaves open."""
+        self._intake.clear(start)
+        self._orders.watch(self._log.state.orders.values())
+
+    def take_in(self, batch: Batch) -> None:
+        """Hold what was read from `recommendations`."""
+        self._intake.add(batch.messages)
+        for end in batch.ends.values():
+            self._intake.reached(end)
+
+    def turn(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
+        """Turn the loop once; `ends_at` is the declared end of `recommendations`, if any.
+
+        Raises:
+            SeatLost: The seat is worth nothing any more; fold again.
+        """
+        self._orders.ask()
+        # In a historical run nothing is decided while an order's fate is open: the same history
+        # must come out however often it is interrupted.
+        if not (self._historical and (self.busy or self._log.state.unresolved())):
+            self._decide(consumer, tuning, ends_at)
+        self._orders.collect(0.05 if self._historical else 0.0, all_of_them=self._historical)
+        self._write_outcomes(tuning)
+
+    def append(self, event: LogEvent) -> None:
+        """Append one event that is about no recommendation.
+
+        Raises:
+            SeatLost: It could not be written.
+        """
+        for _ in range(APPEND_ATTEMPTS):
+            if self._commit([event], evolve(self._log.state, event)):
+                return
+        raise SeatLost(f"{type(event).__name__} could not be written")
+
+    def stop(self, consumer: Consumer, tuning: TuningSettings, reason: str) -> None:
+        """Start nothing more, write down what is under way, say good-bye."""
+        deadline = time.monotonic() + tuning.drain_timeout_ms / 1000
+        self._orders.gate.shut(reason)
+        while time.monotonic() < deadline:
+            consume_batch(consumer, 1, 0)  # a rebalance must not wait for our farewell
+            self._orders.collect(0.05)
+            if self._write_outcomes(tuning) and not self.busy:
+                break
+        self.append(
+            dispatcher_stopped(
+                self._decider.author, SystemClock().now(), self._began_at, reason, self.counts
+            )
+        )
+        self.abandon(reason)
+
+    def hand_over(self, tuning: TuningSettings) -> None:
+        """Let nothing start, wait for POSTs under way within their window, write their outcomes."""
+        self._orders.gate.shut("the seat was revoked")
+        self._orders.gate.drained(tuning.submit_window_ms / 1000)
+        self._orders.collect(0.05)
+        self._write_outcomes(tuning)
+
+    def abandon(self, reason: str) -> None:
+        """Submit nothing more; whatever is under way is the next owner's to look up."""
+        self._orders.close(reason)
+
+    def _decide(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
+        batch = self._next_batch(tuning, ended=ends_at is not None and self._read_to(ends_at))
+        room = tuning.max_unsubmitted - self._orders.calls_under_way
+        if isinstance(self._clock, HistoricalClock):
+            room = len(batch)
+            for incoming in batch:
+                if incoming.recommendation is not None:
+                    self._clock.move_to(incoming.recommendation.issued_at)
+        if not batch or room <= 0:
+            return
+        stamped_at_s = self._clock.elapsed_s()
+        decisions = self._decider.decide(
+            self._log.state,
+            batch,
+            self._clock.now(),
+            log_offset=self._log.next_offset,
+            intents_max=room,
+        )
+        offset = TopicPartition(RECOMMENDATIONS.name, 0, decisions.next_offset)
+
+        def write() -> dict[str, int]:
+            return self._seat.append(decisions.records, offsets=offset, consumer=consumer)
+
+        if self._transact(write, decisions.state):
+            self._intake.drop(decisions.taken)
+            self._count(decisions)
+            self._orders.start(decisions.events, self._log.state, stamped_at_s)
+
+    def _next_batch(self, tuning: TuningSettings, *, ended: bool) -> list[Incoming]:
+        try:
+            batch = self._intake.batch(tuning.max_batch, ended=ended)
+        except ServiceUnreachable as error:
+            # What is held stays held; what has an unknown id waits for the registry.
+            self._say.warning("registry_unavailable", error=str(error))
+            time.sleep(REGISTRY_PAUSE_S)
+            return []
+        if not batch and not self.held and not self._idle:
+            self._say.info("no_pending_recommendations", next_offset=self._intake.read_to)
+        self._idle = not batch
+        return batch
+
+    def _read_to(self, end: int) -> bool:
+        return self._intake.read_to >= end
+
+    def _write_outcomes(self, tuning: TuningSettings) -> bool:
+        """Append what the broker's answers come to; say whether nothing is left to write."""
+        if not self._orders.facts_unwritten:
+            return True
+        stamped_at_s = self._clock.elapsed_s()
+        writer = Writer(
+            author=self._decider.author,
+            now=self._clock.now(),
+            submit_window_ms=tuning.submit_window_ms,
+            answer_within_ms=tuning.answer_within_ms,
+        )
+        state, events, facts = self._orders.outcomes(self._log.state, writer)
+        if events and not self._commit(events, state):
+            return False
+        self._orders.written(facts, events, self._log.state)
+        self._orders.start(events, self._log.state, stamped_at_s)
+        return True
+
+    def _commit(self, events: Sequence[LogEvent], state: AccountState) -> bool:
+        records = [self._decider.record(event) for event in events]
+        return self._transact(lambda: self._seat.append(records), state)
+
+    def _transact(self, write: Callable[[], dict[str, int]], state: AccountState) -> bool:
+        try:
+            ends = write()
+        except TransactionAborted as error:
+            # The scratch state was never ours, and its input is still held: it is taken again.
+            self._say.info("transaction_aborted", error=str(error))
+            return False
+        self._log.wrote(state, ends)
+        return True
+
+    def _count(self, decisions: Decisions) -> None:
+        kinds = [type(event).__name__ for event in decisions.events]
+        self.counts.recommendations_read += decisions.taken
+        self.counts.intended += kinds.count("OrderIntended")
+        self.counts.declined += kinds.count("RecommendationDeclined")
+        self.counts.failed += kinds.count("RecommendationFailed")
+        self._say.info(
+            "recommendations_claimed",
+            count=decisions.taken,
+            intended=kinds.count("OrderIntended"),
+            next_offset=decisions.next_offset,
+        )
