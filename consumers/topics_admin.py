@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined] -- public, though not in so many words
-    NewTopic,  # type: ignore[attr-defined] -- as above
-    ResourceType,  # type: ignore[attr-defined] -- as above
+    ConfigResource,  # type: ignore[attr-defined]  # public, but not re-exported in so many words
+    NewTopic,  # type: ignore[attr-defined]  # as above
+    ResourceType,  # type: ignore[attr-defined]  # as above
 )
 
 from consumers.errors import ConfigurationError, ServiceUnreachable
