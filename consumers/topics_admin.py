@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not re-exported
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined]  # public, but not re-exported in so many words
-    NewTopic,  # type: ignore[attr-defined]  # as above
-    ResourceType,  # type: ignore[attr-defined]  # as above
+    ConfigResource,
+    NewTopic,
+    ResourceType,
 )
 
 from consumers.errors import ConfigurationError, ServiceUnreachable
