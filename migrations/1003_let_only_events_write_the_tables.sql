@@ -29,7 +29,10 @@ BEGIN
         WHERE indrelid = ANY (ours)
           AND indisunique
           AND NOT indisprimary
-          AND indexrelid IS DISTINCT FROM to_regclass('uq_dispatch_executions_recommendation_account')
+          AND indexrelid <> ALL (ARRAY[
+              to_regclass('uq_dispatch_executions_recommendation_account'),
+              to_regclass('uq_dispatcher_runs_account_run')
+          ])
     LOOP
         EXECUTE format('DROP INDEX %s', found.name);
     END LOOP;
@@ -103,3 +106,8 @@ ALTER TABLE dispatcher_runs
 
 CREATE UNIQUE INDEX IF NOT EXISTS uq_dispatch_executions_recommendation_account
     ON dispatch_executions (recommendation_id, account_name);
+
+-- A run's id is chosen by its dispatcher: one account's choice must not touch another's row.
+ALTER TABLE dispatcher_runs DROP CONSTRAINT IF EXISTS dispatcher_runs_pkey;
+CREATE UNIQUE INDEX IF NOT EXISTS uq_dispatcher_runs_account_run
+    ON dispatcher_runs (account_name, run_id);

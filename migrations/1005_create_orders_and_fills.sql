@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS dispatch_orders (
     status                TEXT GENERATED ALWAYS AS (
         CASE
             WHEN filled_quantity > 0 AND filled_quantity >= quantity THEN 'filled'
+            WHEN filled_quantity > 0 AND state IN ('intended', 'accepted', 'resent', 'unresolved')
+                THEN 'partially_filled'
             ELSE state
         END
     ) STORED,
@@ -86,6 +88,8 @@ CREATE TABLE IF NOT EXISTS dispatch_fills (
     price               NUMERIC(28, 8) NOT NULL,
     cumulative_quantity NUMERIC(28, 9) NOT NULL,
     cumulative_notional NUMERIC(28, 8) NOT NULL,
+    average_price       NUMERIC(28, 8) NOT NULL,
+    notional            NUMERIC(28, 8) NOT NULL,
     fees                NUMERIC(28, 8) NOT NULL,
     filled_at           TIMESTAMPTZ NOT NULL,
     fill_model          TEXT NOT NULL,
@@ -98,6 +102,8 @@ CREATE TABLE IF NOT EXISTS dispatch_fills (
         AND price BETWEEN 0 AND 1e12
         AND cumulative_quantity >= quantity AND cumulative_quantity <= 1e15
         AND cumulative_notional BETWEEN 0 AND 1e18
+        AND average_price BETWEEN 0 AND 1e12
+        AND notional BETWEEN 0 AND 1e18
         AND fees BETWEEN -1e12 AND 1e12
     )
 );

@@ -52,8 +52,9 @@ def migrate(dsn: str) -> list[str]:
         names = _pending(connection)
         if not names:
             return names
-        with get_backend(_yoyo_uri(dsn)) as backend:
-            by_name = {found.id: found for found in read_migrations(str(_FOLDER))}
+        with get_backend(_yoyo_uri(dsn)) as backend:  # type: ignore[no-untyped-call] # yoyo has no types
+            files = read_migrations(str(_FOLDER))  # type: ignore[no-untyped-call] # as above
+            by_name = {file.id: file for file in files}
             for name in names:
                 try:
                     backend.apply_one(by_name[name])

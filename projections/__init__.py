@@ -1,0 +1,1 @@
+"""Tables folded from the log: pure functions from events to rows, and the engine that moves them."""

@@ -1,0 +1,283 @@
+"""Rows of orders and fills: what the intent said, what became of the order, each trade."""
+
+from datetime import date, datetime
+from decimal import Context, Decimal
+from typing import Final, NamedTuple, TypeAlias, assert_never
+from uuid import UUID
+
+from events.decision import RecommendationFailed
+from events.envelope import Envelope
+from events.identifiers import Leg, event_id
+from events.order import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderIntended,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderResent,
+)
+from events.recommendation import InstrumentType
+from events.sanity import OCC_PATTERN
+from events.values import PRECISION, Money, Quantity, money
+from projections.precedence import latest
+from projections.stage import Json
+from projections.texts import gates_json, json_or_text, json_text, market_dict, parsed, seen_dict
+
+_WORKING: Final = 1
+_ENDED: Final = 2
+_DIVISION: Final = Context(prec=2 * PRECISION)
+_OCC_TAIL: Final = 15  # yymmdd, C or P, and the strike in thousandths: eight digits
+
+
+class OrderIntentRow(NamedTuple):
+    """Everything that `OrderIntended` says, and an execution row will need."""
+
+    account_name: str
+    client_order_id: str
+    recommendation_id: int | None
+    leg: Leg | None
+    execution_id: UUID | None
+    ticker: str
+    symbol: str
+    instrument_type: str
+    multiplier: int
+    action: str
+    side: str
+    closes_position: bool
+    quantity: Quantity
+    order_type: str
+    limit_price: Money | None
+    worst_price: Money
+    reserved_notional: Money
+    execution_mode: str
+    strategy_type: str
+    confidence: Quantity
+    stop_loss_price: Money | None
+    take_profit_price: Money | None
+    max_hold_minutes: int | None
+    strike_price: Money | None
+    expiration_date: date | None
+    delta: Quantity | None
+    implied_volatility: Quantity | None
+    option_symbol: str | None
+    intended_at: datetime
+    issued_at: datetime
+    fresh_until: datetime
+    submit_before: datetime
+    recommendation_run_id: UUID
+    dispatcher_run_id: UUID
+    config_hash: str
+    explain_json: Json
+    risk_json: Json
+    features_snapshot: Json | None
+    log_offset: int
+
+
+class OrderStateRow(NamedTuple):
+    """What became of an order; `state_precedence` says which of several stays."""
+
+    account_name: str
+    client_order_id: str
+    recommendation_id: int | None
+    leg: Leg | None
+    state: str
+    state_at: datetime
+    state_precedence: int
+    detail: str | None
+    broker_order_id: str | None
+
+
+class FillRow(NamedTuple):
+    """One trade. Prices are US dollars per share, `notional` the order's dollars so far."""
+
+    account_name: str
+    client_order_id: str
+    fill_key: str
+    event_id: UUID
+    recommendation_id: int | None
+    leg: Leg | None
+    broker_order_id: str
+    ticker: str
+    symbol: str
+    instrument_type: str
+    multiplier: int
+    side: str
+    quantity: Quantity
+    price: Money
+    cumulative_quantity: Quantity
+    cumulative_notional: Money
+    average_price: Money
+    notional: Money
+    fees: Money
+    filled_at: datetime
+    fill_model: str
+    slippage_bps: int | None
+    log_offset: int
+
+
+OrderOutcome: TypeAlias = (
+    OrderAccepted
+    | OrderResent
+    | OrderRejected
+    | OrderOutcomeUnknown
+    | OrderCanceled
+    | OrderExpired
+    | RecommendationFailed
+)
+"""What can become of an order, fills apart."""
+
+
+def intent_row(event: OrderIntended, offset: int) -> OrderIntentRow:
+    """Return the row of an intent that stands at `offset` of its account's log."""
+    envelope, terms, option = event.envelope, event.terms, event.option
+    strike, expiry = (option.strike, option.expiry) if option else _from_symbol(event)
+    is_option = terms.instrument_type is not InstrumentType.STOCK
+    return OrderIntentRow(
+        account_name=envelope.account_name,
+        client_order_id=terms.client_order_id,
+        recommendation_id=envelope.recommendation_id,
+        leg=envelope.leg,
+        execution_id=execution_id(envelope),
+        ticker=terms.ticker,
+        symbol=terms.symbol,
+        instrument_type=terms.instrument_type.value,
+        multiplier=terms.multiplier,
+        action=f"{terms.side.value}_{terms.instrument_type.value}",
+        side=terms.side.value,
+        closes_position=terms.closes_position,
+        quantity=terms.quantity,
+        order_type=terms.order_type.value,
+        limit_price=terms.limit_price,
+        worst_price=terms.worst_price,
+        reserved_notional=terms.reserved_notional,
+        execution_mode=event.execution_mode.value,
+        strategy_type=event.strategy_type.value,
+        confidence=event.confidence,
+        stop_loss_price=event.stop,
+        take_profit_price=event.target,
+        max_hold_minutes=event.max_hold_minutes,
+        strike_price=strike,
+        expiration_date=expiry,
+        delta=option.delta if option else None,
+        implied_volatility=option.iv if option else None,
+        option_symbol=terms.symbol if is_option else None,
+        intended_at=envelope.occurred_at,
+        issued_at=event.issued_at,
+        fresh_until=event.fresh_until,
+        submit_before=event.submit_before,
+        recommendation_run_id=event.recommendation_run_id,
+        dispatcher_run_id=envelope.dispatcher_run_id,
+        config_hash=envelope.config_hash,
+        explain_json=_explanation(event),
+        risk_json=gates_json(event.gates),
+        features_snapshot=json_or_text(event.features_snapshot),
+        log_offset=offset,
+    )
+
+
+def fill_row(event: OrderFilled, offset: int) -> FillRow:
+    """Return the row of a fill that stands at `offset` of its account's log."""
+    envelope = event.envelope
+    average = _DIVISION.divide(event.cumulative_notional, event.cumulative_quantity)
+    return FillRow(
+        account_name=envelope.account_name,
+        client_order_id=event.client_order_id,
+        fill_key=event.fill_key,
+        event_id=envelope.event_id,
+        recommendation_id=envelope.recommendation_id,
+        leg=envelope.leg,
+        broker_order_id=event.broker_order_id,
+        ticker=event.ticker,
+        symbol=event.symbol,
+        instrument_type=event.instrument_type.value,
+        multiplier=event.multiplier,
+        side=event.side.value,
+        quantity=event.quantity,
+        price=event.price,
+        cumulative_quantity=event.cumulative_quantity,
+        cumulative_notional=event.cumulative_notional,
+        average_price=money(average),
+        notional=_DIVISION.multiply(event.cumulative_notional, Decimal(event.multiplier)),
+        fees=event.fees,
+        filled_at=event.filled_at,
+        fill_model=event.fill_model,
+        slippage_bps=event.slippage_bps,
+        log_offset=offset,
+    )
+
+
+def state_row(event: OrderOutcome, offset: int) -> OrderStateRow | None:
+    """Return what an event at `offset` says about an order's state, None when about no order."""
+    if event.client_order_id is None:
+        return None
+    rank, state, detail = _state(event)
+    broker_order_id: str | None = getattr(event, "broker_order_id", None)
+    return OrderStateRow(
+        account_name=event.envelope.account_name,
+        client_order_id=event.client_order_id,
+        recommendation_id=event.envelope.recommendation_id,
+        leg=event.envelope.leg,
+        state=state,
+        state_at=event.envelope.occurred_at,
+        state_precedence=latest(rank, offset),
+        detail=detail,
+        broker_order_id=broker_order_id,
+    )
+
+
+def execution_id(envelope: Envelope) -> UUID | None:
+    """Derive the id of the row in `dispatch_executions`; None for what is no entry."""
+    if envelope.recommendation_id is None or envelope.leg is not Leg.ENTRY:
+        return None
+    subject = f"recommendation:{envelope.recommendation_id}"
+    return event_id(envelope.account_name, subject, Leg.ENTRY, "execution")
+
+
+def _state(event: OrderOutcome) -> tuple[int, str, str | None]:  # noqa: PLR0911 -- one answer per event
+    match event:
+        case OrderAccepted():
+            return _WORKING, "accepted", "adopted" if event.adopted else None
+        case OrderResent():
+            return _WORKING, "resent", event.reason
+        case OrderOutcomeUnknown():
+            return _WORKING, "unresolved", event.how
+        case OrderRejected():
+            return _ENDED, "rejected", event.message
+        case OrderCanceled():
+            return _ENDED, "canceled", None
+        case OrderExpired():
+            return _ENDED, "expired", None
+        case RecommendationFailed():
+            return _ENDED, "failed", event.error
+        case _:
+            assert_never(event)
+
+
+def _explanation(event: OrderIntended) -> Json:
+    return json_text(
+        {
+            "reason": parsed(event.reason),
+            "sizing": parsed(event.sizing),
+            "market": market_dict(event.market),
+            "confidence": event.confidence,
+            "issued_at": event.issued_at.isoformat(),
+            "recommendation_run_id": str(event.recommendation_run_id),
+            "seen": seen_dict(event.seen),
+            "config_hash": event.envelope.config_hash,
+            "build": event.envelope.build,
+        }
+    )
+
+
+def _from_symbol(event: OrderIntended) -> tuple[Decimal | None, date | None]:
+    symbol = event.terms.symbol
+    if event.terms.instrument_type is InstrumentType.STOCK or not OCC_PATTERN.fullmatch(symbol):
+        return None, None
+    tail = symbol[-_OCC_TAIL:]
+    strike = Decimal(tail[7:]).scaleb(-3)
+    try:
+        return strike, date(2000 + int(tail[0:2]), int(tail[2:4]), int(tail[4:6]))
+    except ValueError:
+        return strike, None

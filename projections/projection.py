@@ -1,0 +1,35 @@
+"""What a projection is: the topics it reads, the rows it makes of events, how they are merged."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from events.catalog import AnyEvent
+from events.envelope import Origin
+from projections.dead_letter import DeadLetter
+from projections.record import account_of
+from projections.stage import Row, Stage
+
+Readable: TypeAlias = AnyEvent | DeadLetter
+"""Whatever a projection may be shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """A named fold of topics into tables that share their checkpoints and their fate.
+
+    `rows` is pure: no I/O, no clock, nothing random. The order in which rows are merged does not
+    matter. `derive` is SQL that runs after the merges, for tables computed from the staged keys.
+    """
+
+    name: str
+    topics: frozenset[str] = frozenset()
+    reads_logs: bool = False
+    tables: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    rows: Callable[[Readable, Origin], Iterable[Row]]
+    derive: str | None = None
+
+    def reads(self, topic: str) -> bool:
+        """Say whether records of `topic` are for this projection."""
+        return topic in self.topics or (self.reads_logs and account_of(topic) is not None)

@@ -1,0 +1,74 @@
+"""A record as a projection gets it: decoded if it can be, its bytes kept in any case."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from events.catalog import LOG_EVENTS, AnyEvent
+from events.codec import Codec, Undecodable
+from events.envelope import Origin
+from events.identifiers import AccountName
+from events.topics import DEAD_LETTERS, account_of_log
+from projections.dead_letter import DeadLetter, Headers
+
+_LOG_EVENTS = frozenset(LOG_EVENTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record of Kafka. `unreadable` says why there is no event; one of the two is None."""
+
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    event: AnyEvent | DeadLetter | None
+    unreadable: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def account_of(topic: str) -> AccountName | None:
+    """Return whose log `topic` is; None when it is nobody's, a misspelt account's included."""
+    try:
+        return account_of_log(topic)
+    except ValueError:
+        return None
+
+
+def read_record(
+    codec: Codec, origin: Origin, *, key: bytes | None, value: bytes | None, headers: Headers
+) -> Record:
+    """Return the record at `origin`, decoded.
+
+    In an account's log only events of that very account can be read: its log alone speaks for it.
+    Raises whatever says that the registry cannot answer; the bytes are not to blame then.
+    """
+    if origin.topic == DEAD_LETTERS.name:
+        letter = DeadLetter(key=key, value=value, headers=headers)
+        return Record(origin=origin, key=key, value=value, headers=headers, event=letter)
+    event: AnyEvent | None = None
+    unreadable: str | None = None
+    try:
+        event = codec.decode(value)
+    except Undecodable as error:
+        unreadable = str(error)
+    account = account_of(origin.topic)
+    if event is not None and account is not None:
+        unreadable = _stranger(event, account)
+    return Record(
+        origin=origin,
+        key=key,
+        value=value,
+        headers=headers,
+        event=None if unreadable else event,
+        unreadable=unreadable,
+    )
+
+
+def _stranger(event: Any, account: AccountName) -> str | None:  # noqa: ANN401 -- any event
+    if type(event) not in _LOG_EVENTS:
+        return f"{type(event).__name__} has no place in an account's log"
+    named: str = event.envelope.account_name
+    if named != account:
+        return f"{type(event).__name__} names account {named!r} in the log of {account!r}"
+    return None

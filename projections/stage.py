@@ -1,0 +1,147 @@
+"""Rows on their way into PostgreSQL: a row type, the temporary table it is copied to, the merge.
+
+A row is a `NamedTuple`; its annotations say the SQL types, so that the temporary table, the COPY
+text and the merge cannot drift apart.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, NewType, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from events.values import PRECISION, Scale
+
+Json = NewType("Json", str)
+"""Text that is JSON already."""
+
+Row = tuple[Any, ...]
+"""A `NamedTuple` of one of the row types."""
+
+_SQL_TYPES: Final[dict[object, str]] = {
+    str: "TEXT",
+    int: "BIGINT",
+    bool: "BOOLEAN",
+    UUID: "UUID",
+    datetime: "TIMESTAMPTZ",
+    date: "DATE",
+    bytes: "BYTEA",
+    Json: "JSONB",
+}
+_NEEDS_ESCAPE: Final = re.compile(r"[\\\t\n\r\0]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where rows of one type wait, inside a transaction, to be merged by `merge` (SQL).
+
+    `name` is the temporary table's. Merges name their tables without a schema, so that the same
+    text fills another set of tables under another ``search_path``.
+    """
+
+    name: str
+    row: type[Row]
+    merge: str
+
+    def create_sql(self) -> str:
+        """Return the SQL that creates the temporary table, once per connection."""
+        columns = ", ".join(f"{name} {_sql_type(hint)}" for name, hint in _hints(self.row))
+        return f"CREATE TEMP TABLE {self.name} ({columns}) ON COMMIT DELETE ROWS"
+
+    def copy_sql(self) -> str:
+        """Return the COPY statement that `copy_text` is meant for."""
+        return f"COPY {self.name} ({columns_of(self.row)}) FROM STDIN"
+
+
+def columns_of(row: type[Row]) -> str:
+    """Return a row type's columns as SQL lists them."""
+    return ", ".join(name for name, _ in _hints(row))
+
+
+def keep_first(table: str, stage: str, row: type[Row], *, key: Sequence[str], order: str) -> str:
+    """Return a merge in which, of several rows with one key, the one with the least `order` stays.
+
+    It gives the same table in whatever order rows arrive and however batches are cut. A row in
+    which `order` is null is one that only its other half has reached, and is filled in.
+    """
+    columns = [name for name, _ in _hints(row)]
+    keys = ", ".join(key)
+    changes = ",\n    ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    return f"""
+INSERT INTO {table} AS t ({", ".join(columns)})
+SELECT DISTINCT ON ({keys}) {", ".join(columns)}
+FROM {stage}
+ORDER BY {keys}, {order}
+ON CONFLICT ({keys}) DO UPDATE SET
+    {changes}
+WHERE t.{order} IS NULL OR excluded.{order} < t.{order}
+"""  # noqa: S608 -- names from this folder's own row types, never from data
+
+
+def copy_text(rows: Iterable[Row]) -> bytes:
+    """Return rows as COPY reads them. A NUL, which PostgreSQL cannot store, becomes U+FFFD.
+
+    Raises:
+        TypeError: A value has a type that no column takes.
+    """
+    return "".join(
+        ["\t".join([_TEXT[type(value)](value) for value in row]) + "\n" for row in rows]
+    ).encode()
+
+
+def _escaped(text: str) -> str:
+    if not _NEEDS_ESCAPE.search(text):
+        return text
+    return (
+        text.replace("\\", "\\\\")
+        .replace("\t", "\\t")
+        .replace("\n", "\\n")
+        .replace("\r", "\\r")
+        .replace("\0", "\ufffd")
+    )
+
+
+class _Renderers(dict[type, Callable[[Any], str]]):
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        if not issubclass(kind, StrEnum):
+            raise TypeError(f"{kind.__name__} has no place in a row")
+        self[kind] = str
+        return str
+
+
+_TEXT: Final = _Renderers(
+    {
+        NoneType: lambda _: "\\N",
+        str: _escaped,
+        int: str,
+        bool: lambda value: "t" if value else "f",
+        Decimal: str,
+        UUID: str,
+        datetime: datetime.isoformat,
+        date: date.isoformat,
+        bytes: lambda value: f"\\\\x{value.hex()}",
+    }
+)
+
+
+def _hints(row: type[Row]) -> list[tuple[str, object]]:
+    return list(get_type_hints(row, include_extras=True).items())
+
+
+def _sql_type(hint: object) -> str:
+    if get_origin(hint) is Annotated:
+        scale = get_args(hint)[1]
+        if isinstance(scale, Scale):
+            return f"NUMERIC({PRECISION}, {scale.digits})"
+    if get_origin(hint) in (Union, UnionType):
+        [some] = [argument for argument in get_args(hint) if argument is not NoneType]
+        return _sql_type(some)
+    if hint in _SQL_TYPES:
+        return _SQL_TYPES[hint]
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return "TEXT"
+    raise TypeError(f"{hint!r} has no SQL type")

@@ -1,0 +1,80 @@
+"""What goes into JSON columns: gates, market, whatever text the log brought."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from events.decision import GateResult, MarketSeen, OffsetsSeen
+from projections.stage import Json
+
+_NUL = "\\u0000"
+
+
+def json_text(value: object) -> Json:
+    """Return `value` as JSON text; decimals keep their digits, as text, and a NUL is U+FFFD."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    return Json(text.replace(_NUL, "\ufffd") if _NUL in text else text)
+
+
+def json_or_text(text: str | None) -> Json | None:
+    """Return `text` itself where it is a JSON object or array that PostgreSQL takes, else a string.
+
+    The log promises JSON here but cannot enforce it, and a table is no place to refuse a fact.
+    """
+    if text is None:
+        return None
+    return json_text(text) if isinstance(parsed(text), str) else Json(text)
+
+
+def parsed(text: str) -> object:
+    """Return the JSON object or array in `text`; `text` itself where it holds none."""
+    if text[:1] not in ("{", "[") or _NUL in text:
+        return text
+    try:
+        value: object = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):  # no JSON, half a character, a number beyond all bounds
+        return text
+    return value
+
+
+def gates_json(gates: tuple[GateResult, ...]) -> Json:
+    """Return every gate's answer, in the gates' order."""
+    return json_text(
+        [
+            {
+                "gate": gate.gate,
+                "verdict": gate.verdict.value,
+                "reason": gate.reason,
+                "observed": gate.observed,
+                "threshold": gate.threshold,
+            }
+            for gate in gates
+        ]
+    )
+
+
+def market_dict(market: MarketSeen) -> dict[str, Any]:
+    """Return the market as the decision saw it, ready for JSON."""
+    return {
+        "source": market.source,
+        "observed_at": market.observed_at.isoformat(),
+        "reference_price": market.reference_price,
+        "bid": market.bid,
+        "ask": market.ask,
+    }
+
+
+def seen_dict(seen: OffsetsSeen) -> dict[str, int | None]:
+    """Return the offsets that a decision had seen, ready for JSON."""
+    return {
+        "log": seen.log,
+        "recommendations": seen.recommendations,
+        "commands": seen.commands,
+    }
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"{type(value).__name__} has no place in a JSON column")
