@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from accounts.limits import LARGE, TINY, Limits
+from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings_source import chosen_file, explain, read_tree
 from consumers.settings_values import Dollars, Flag, StartFrom, Text, Whole, strict
@@ -36,10 +37,20 @@ class _Table(BaseModel):
 
 
 class KafkaSettings(_Table):
-    """Where Kafka is. Only in ``development`` may topics have fewer than 3 replicas."""
+    """Where Kafka is. Only in ``development`` may topics have fewer than 3 replicas.
+
+    `topic_prefix` stands before every topic, group and transactional id, so that several systems
+    can share one Kafka.
+    """
 
     bootstrap_servers: Text
+    topic_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,100}$")] = ""
     environment: Literal["development", "production"] = "development"
+
+    @property
+    def cluster(self) -> Cluster:
+        """The Kafka that these settings mean, and our corner of it."""
+        return Cluster(self.bootstrap_servers, self.topic_prefix)
 
 
 class RegistrySettings(_Table):
@@ -224,6 +235,11 @@ def config_hash(account: AccountSettings) -> str:
     facts = account.model_dump(exclude={"ledger", "limit_overrides", "preset"})
     facts["limits"] = account.limits()
     return sha256(_canonical(facts).encode()).hexdigest()[:16]
+
+
+def limits_json(account: AccountSettings) -> str:
+    """Return the limits that an account decides under, as canonical JSON text."""
+    return _canonical(account.limits())
 
 
 def _canonical(facts: object) -> str:

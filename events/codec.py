@@ -5,7 +5,7 @@ and schemas once each and then works from memory; it opens no connection of its 
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final, Protocol, TypeVar
@@ -123,12 +123,12 @@ class Codec:
 _BY_NAME: Final = {f"{NAMESPACE}.{kind.__name__}": kind for kind in EVENTS}
 
 
-def expect(event: object, kind: type[_E], where: Callable[[], str]) -> _E:
+def expect(event: object, kind: type[_E], where: str) -> _E:
     """Return `event` as a `kind`.
 
     Raises:
         Undecodable: It is another event, which has no place there.
     """
     if not isinstance(event, kind):
-        raise Undecodable(f"{type(event).__name__} has no place in {where()}")
+        raise Undecodable(f"{type(event).__name__} has no place in {where}")
     return event

@@ -12,6 +12,7 @@ from events.codec import Codec, Undecodable, expect
 from events.envelope import Origin
 from events.recommendation import RecommendationIssued
 from events.sanity import nonsense
+from events.topics import RECOMMENDATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ class Intake:
         return batch if ended else []
 
     def _decode(self, message: Message) -> Incoming:
-        topic, partition = partition_of(message)
-        origin = Origin(topic=topic, partition=partition, offset=offset_of(message))
+        partition = partition_of(message)[1]
+        origin = Origin(topic=RECOMMENDATIONS.name, partition=partition, offset=offset_of(message))
         try:
             event = self._codec.decode(message.value())
-            recommendation = expect(event, RecommendationIssued, lambda: topic)
+            recommendation = expect(event, RecommendationIssued, RECOMMENDATIONS.name)
         except Undecodable as error:
             return Incoming(message, origin, None, f"undecodable: {error}")
         refusal = nonsense(recommendation)

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from accounts.state import AccountState
 from brokers.broker import Broker
 from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.cluster import Cluster
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.opening import (
@@ -30,7 +31,7 @@ from consumers.kafka import committed_offset, consume_batch, consumer_config, en
 from consumers.logs import get_log
 from consumers.settings import AccountSettings
 from events.order import ExecutionMode
-from events.topics import RECOMMENDATIONS, dispatcher_group
+from events.topics import RECOMMENDATIONS
 
 BUSY_POLL_S: Final = 0.001
 RESTART_PAUSE_S: Final = 0.5
@@ -40,7 +41,7 @@ RESTART_PAUSE_S: Final = 0.5
 class Equipment:
     """All that one account's dispatcher works with."""
 
-    bootstrap_servers: str
+    cluster: Cluster
     account: AccountSettings
     decider: Decider
     broker: Broker
@@ -57,9 +58,9 @@ class Dispatcher:
         self._tuning = equipment.account.tuning
         self._stop = stop
         self._until_caught_up = until_caught_up
-        self._log = AccountLog(
-            equipment.bootstrap_servers, self._account.account, equipment.decider.codec
-        )
+        self._cluster = equipment.cluster
+        self._recommendations = self._cluster.topic(RECOMMENDATIONS.name)
+        self._log = AccountLog(self._cluster, self._account.account, equipment.decider.codec)
         self._tenure: Tenure | None = None
         self._failure: BaseException | None = None
         self._ends_at: int | None = None
@@ -116,15 +117,15 @@ class Dispatcher:
     def _join(self) -> Consumer:
         consumer = Consumer(
             consumer_config(
-                self._with.bootstrap_servers,
-                dispatcher_group(self._account.account),
+                self._cluster.bootstrap_servers,
+                self._cluster.dispatchers_of(self._account.account),
                 **{"session.timeout.ms": self._tuning.session_timeout_ms},
             )
         )
         if self._until_caught_up and self._ends_at is None:
-            self._ends_at = end_offset(consumer, RECOMMENDATIONS.name)
+            self._ends_at = end_offset(consumer, self._recommendations)
         consumer.subscribe(
-            [RECOMMENDATIONS.name],
+            [self._recommendations],
             on_assign=self._assigned,
             on_revoke=self._revoked,
             on_lost=self._lost,
@@ -161,30 +162,26 @@ class Dispatcher:
             return  # another member came or went; nothing changed here
         try:
             start = self._take_seat(consumer)
-            consumer.incremental_assign([TopicPartition(RECOMMENDATIONS.name, 0, start)])
+            consumer.incremental_assign([TopicPartition(self._recommendations, 0, start)])
         except Exception as error:  # noqa: BLE001 -- raised by the loop, out of librdkafka's callback
             self._failure = error
 
     def _take_seat(self, consumer: Consumer) -> int:
         began = time.monotonic()
         decider, clock = self._with.decider, self._with.clock
-        seat = Seat(
-            self._with.bootstrap_servers,
-            self._account.account,
-            self._tuning.transaction_timeout_ms,
-        )
+        seat = Seat(self._cluster, self._account.account, self._tuning.transaction_timeout_ms)
         state = self._log.read_to_end()
         simulated = self._account.mode is ExecutionMode.SIMULATED
         orders = Orders(self._with.broker, clock, simulated=simulated)
-        tenure = Tenure(self._log, seat, orders, decider, clock)
+        tenure = Tenure(self._log, seat, orders, decider, clock, self._recommendations)
         now = SystemClock().now()
         if state.opened is None:
-            first = start_offset(consumer, self._account.start_from)
+            first = start_offset(consumer, self._recommendations, self._account.start_from)
             tenure.append(account_opened(decider.author, self._account, now, first_offset=first))
         tenure.append(dispatcher_started(decider, self._account, now, self._log.next_offset))
         opened = self._log.state.opened
         start = max(
-            committed_offset(consumer, RECOMMENDATIONS.name) or 0,
+            committed_offset(consumer, self._recommendations) or 0,
             self._log.state.next_recommendation_offset,
             opened.first_offset if opened is not None else 0,
         )

@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
+from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import (
     consume_batch,
@@ -27,12 +28,13 @@ _OPEN_TRANSACTION_MS_MAX: Final = 15_000
 class AccountLog:
     """The account's log as its dispatcher reads it: from where it stands, to the end."""
 
-    def __init__(self, bootstrap_servers: str, account: AccountName, codec: Codec) -> None:
+    def __init__(self, cluster: Cluster, account: AccountName, codec: Codec) -> None:
         """Stand at the head of `account`'s log; nothing is read yet."""
-        self.topic: Final = log_of(account).name
+        self.topic: Final = cluster.topic(log_of(account).name)
         self._codec = codec
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
-        self._consumer = Consumer(consumer_config(bootstrap_servers, f"dispatcher.{account}.log"))
+        group = f"{cluster.dispatchers_of(account)}.log"
+        self._consumer = Consumer(consumer_config(cluster.bootstrap_servers, group))
         self._next_offset = 0
         self._state = AccountState()
         self._account = account

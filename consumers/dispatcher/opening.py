@@ -15,7 +15,6 @@ from consumers.settings import AccountSettings, limits_json
 from events import roles
 from events.account import AccountOpened, DispatcherStarted, DispatcherStopped
 from events.author import Author
-from events.topics import RECOMMENDATIONS
 
 
 @dataclass(slots=True)
@@ -62,18 +61,20 @@ def check_identity(
             )
 
 
-def start_offset(consumer: Consumer, start_from: datetime | Literal["latest", "earliest"]) -> int:
-    """Return where in `recommendations` a new account's story begins.
+def start_offset(
+    consumer: Consumer, topic: str, start_from: datetime | Literal["latest", "earliest"]
+) -> int:
+    """Return where in `topic`, the recommendations, a new account's story begins.
 
     Raises:
         ServiceUnreachable: Kafka does not answer.
     """
-    first, end = watermarks(consumer, RECOMMENDATIONS.name)
+    first, end = watermarks(consumer, topic)
     if start_from == "latest":
         return end
     if start_from == "earliest":
         return first
-    asked = TopicPartition(RECOMMENDATIONS.name, 0, int(start_from.timestamp() * 1000))
+    asked = TopicPartition(topic, 0, int(start_from.timestamp() * 1000))
     try:
         [found] = consumer.offsets_for_times([asked], timeout=METADATA_TIMEOUT_S)
     except KafkaException as error:

@@ -81,7 +81,7 @@ def run_dispatcher(
         answer_within_ms=account.tuning.answer_within_ms,
     )
     equipment = Equipment(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
+        cluster=settings.kafka.cluster,
         account=account,
         decider=decider,
         broker=broker,

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from consumers.cluster import Cluster
 from consumers.errors import Fenced, SeatLost, ServiceUnreachable
 from consumers.kafka import is_fenced, sentence
 from events.identifiers import AccountName
-from events.topics import dispatcher_group
 
 _RETRY_PAUSE_S: Final = 0.005
 
@@ -29,7 +29,7 @@ class TransactionDoubtful(SeatLost):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record to append: where, under which key, with what headers."""
+    """One record to append: where (the plain name), under which key, with what headers."""
 
     topic: str
     value: bytes
@@ -40,9 +40,7 @@ class Record:
 class Seat:
     """The exclusive right to append to one account's log, for as long as nobody else takes it."""
 
-    def __init__(
-        self, bootstrap_servers: str, account: AccountName, transaction_timeout_ms: int
-    ) -> None:
+    def __init__(self, cluster: Cluster, account: AccountName, transaction_timeout_ms: int) -> None:
         """Take the seat: whoever had it before can write no more from here on.
 
         Raises:
@@ -50,10 +48,11 @@ class Seat:
             Fenced: Somebody took it at the same moment.
         """
         self._timeout_s = transaction_timeout_ms / 1000
+        self._cluster = cluster
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
-                "transactional.id": dispatcher_group(account),
+                "bootstrap.servers": cluster.bootstrap_servers,
+                "transactional.id": cluster.dispatchers_of(account),
                 "transaction.timeout.ms": transaction_timeout_ms,
                 "message.timeout.ms": transaction_timeout_ms,
                 "partitioner": "murmur2_random",
@@ -80,7 +79,7 @@ class Seat:
         """Append `records` and, with them or not at all, commit `offsets` for `consumer`'s group.
 
         Returns:
-            The offset after the last record written, by topic.
+            The offset after the last record written, by Kafka's name of the topic.
 
         Raises:
             TransactionAborted: Nothing happened; do it again.
@@ -121,7 +120,7 @@ class Seat:
         while True:
             try:
                 self._producer.produce(
-                    record.topic,
+                    self._cluster.topic(record.topic),
                     record.value,
                     record.key,
                     headers=list(record.headers),

@@ -25,7 +25,6 @@ from consumers.kafka import Batch, consume_batch
 from consumers.logs import get_log
 from consumers.settings import TuningSettings
 from events.catalog import LogEvent
-from events.topics import RECOMMENDATIONS
 
 REGISTRY_PAUSE_S: Final = 0.5
 APPEND_ATTEMPTS: Final = 5
@@ -35,9 +34,16 @@ class Tenure:
     """The time between taking the seat and giving it up."""
 
     def __init__(
-        self, log: AccountLog, seat: Seat, orders: Orders, decider: Decider, clock: Clock
+        self,
+        log: AccountLog,
+        seat: Seat,
+        orders: Orders,
+        decider: Decider,
+        clock: Clock,
+        recommendations: str,
     ) -> None:
-        """Begin with the account as `log` has folded it."""
+        """Begin with the account as `log` has folded it; `recommendations` is Kafka's name."""
+        self._recommendations = recommendations
         self._log = log
         self._seat = seat
         self._orders = orders
@@ -150,7 +156,7 @@ class Tenure:
             log_offset=self._log.next_offset,
             intents_max=room,
         )
-        offset = TopicPartition(RECOMMENDATIONS.name, 0, decisions.next_offset)
+        offset = TopicPartition(self._recommendations, 0, decisions.next_offset)
 
         def write() -> dict[str, int]:
             return self._seat.append(decisions.records, offsets=offset, consumer=consumer)
