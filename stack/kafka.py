@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import ClassVar
 
 from stack import downloads
@@ -16,6 +15,7 @@ from stack.processes import inherited_environment
 from stack.progress import Progress
 from stack.server import Command, Server, ServerName
 
+_SETTINGS = "server.properties"
 _FORMAT_TIMEOUT_S = 60
 _ANSWER_TIMEOUT_S = 3.0
 
@@ -27,7 +27,7 @@ listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.quorum.bootstrap.servers={host}:{controller_port}
-log.dirs={data}
+log.dirs=data
 auto.create.topics.enable=false
 log.retention.ms=-1
 offsets.retention.minutes=525600
@@ -72,32 +72,32 @@ class Kafka(Server):
         jars = downloads.ensure("kafka", progress)
         # No wildcard: nothing runs that is not pinned.
         classpath = os.pathsep.join(str(jars / pin.file_name) for pin in read_pins().kafka)
-        settings = self.home / "server.properties"
-        settings.write_text(
+        # All paths are relative to the server's folder: a comma or an umlaut in the directory's
+        # name would mean something else to Kafka's settings and to Java.
+        (self.home / _SETTINGS).write_text(
             _PROPERTIES.format(
                 host=HOST,
                 port=self.port,
                 controller_port=self.place.port("kafka-controller"),
-                data=_escaped(self.data),
             )
         )
         java = java_command(
-            self.home / "tmp",
+            self.home,
             self.mark,
             "org.slf4j.simpleLogger.defaultLogLevel=warn",
             "org.slf4j.simpleLogger.showDateTime=true",
             "org.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
         )
-        self._format_once([*java, "-cp", classpath], settings)
-        return Command([*java, "-cp", classpath, "kafka.Kafka", str(settings)], {}, self.home)
+        self._format_once([*java, "-cp", classpath])
+        return Command([*java, "-cp", classpath, "kafka.Kafka", _SETTINGS], {}, self.home)
 
-    def _format_once(self, java: list[str], settings: Path) -> None:
+    def _format_once(self, java: list[str]) -> None:
         formatted = self.home / "formatted"
         if formatted.exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)  # half formatted by a killed start
         cluster = _cluster_id(self.place.state.stack_id)
-        arguments = ["format", "--standalone", "-t", cluster, "-c", str(settings)]
+        arguments = ["format", "--standalone", "-t", cluster, "-c", _SETTINGS]
         # Its output may hold keys: it is neither shown nor kept.
         result = subprocess.run(  # noqa: S603 - our own command line
             [*java, "kafka.tools.StorageTool", *arguments],
@@ -105,6 +105,7 @@ class Kafka(Server):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=inherited_environment(),
+            cwd=self.home,
             timeout=_FORMAT_TIMEOUT_S,
             check=False,
         )
@@ -134,8 +135,3 @@ class Kafka(Server):
 def _cluster_id(stack_id: str) -> str:
     # Kafka wants a UUID in base64; 22 characters of the right alphabet that end in A, Q, g or w.
     return f"{stack_id:0<21}"[:21] + "A"
-
-
-def _escaped(path: Path) -> str:
-    # In a .properties file a backslash escapes, and log.dirs splits at commas.
-    return str(path).replace("\\", "\\\\")

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import psutil  # type: ignore[import-untyped] # it ships no type information
 _INNER = 'echo $$; exec "$@" >&2'
 _OUTER = 'sh -c "$0" sh "$@" &'
 
+# Java finds no file with an umlaut in its path unless the locale is a UTF-8 one.
+_LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 _POLL_S = 0.02
 
 
@@ -96,8 +99,9 @@ def launch(
 
 def inherited_environment() -> dict[str, str]:
     """Pick what a server may see of our environment: no secrets, no settings of other programs."""
-    wanted = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in wanted if name in os.environ}
+    wanted = ("PATH", "HOME", "TZ", "LD_LIBRARY_PATH")
+    inherited = {name: os.environ[name] for name in wanted if name in os.environ}
+    return {**inherited, "LC_ALL": _LOCALE}
 
 
 def end(process: psutil.Process, polite: signal.Signals, *, patience_s: float) -> bool:

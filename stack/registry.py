@@ -44,9 +44,9 @@ class Registry(Server):
             "QUARKUS_BANNER_ENABLED": "false",
             # Without WRITE_DELAY=0 a kill -9 loses acknowledged schemas and hands out their ids
             # again, after which old events would be read with the wrong schema.
-            "APICURIO_DATASOURCE_URL": f"jdbc:h2:file:{self.data / 'registry'};WRITE_DELAY=0",
+            "APICURIO_DATASOURCE_URL": "jdbc:h2:file:./data/registry;WRITE_DELAY=0",
         }
-        java = java_command(self.home / "tmp", self.mark)
+        java = java_command(self.home, self.mark)
         return Command([*java, "-jar", str(program / "quarkus-run.jar")], environment, self.home)
 
     def answers(self) -> bool:

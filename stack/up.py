@@ -1,6 +1,7 @@
 """Start and stop a whole stack."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from threading import Event
 from stack import place as places
 from stack import postgres_home
 from stack.assign import NO_PORTS, assign_ports
-from stack.errors import StackConfigError
+from stack.errors import ServerError, StackConfigError
 from stack.kafka import Kafka
 from stack.lifecycle import StartCancelledError, bring_down, bring_up
 from stack.locks import exclusive
@@ -96,7 +97,18 @@ def _held(root: Path, progress: Progress) -> Iterator[None]:
     note = f"Another process is starting or stopping the stack in {root}; waiting for it."
     lock = places.lock_file(root)
     with exclusive(lock, timeout_s=_LOCK_TIMEOUT_S, waiting=lambda: progress.note(note)):
-        yield
+        try:
+            yield
+        except OSError as error:
+            raise StackConfigError(
+                f"The stack in {root} could not be handled ({error}): make sure that the disk has "
+                "room and that its files are yours."
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise ServerError(
+                f"{Path(error.cmd[0]).name} was still not done after {error.timeout:.0f} s: the "
+                "machine may be overloaded; try again."
+            ) from error
 
 
 def _delete(place: Place, servers: tuple[Server, ...]) -> None:
