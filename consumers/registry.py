@@ -106,16 +106,18 @@ def schema_findings(
     return found
 
 
-def check_schemas(source: RegistrySchemaSource) -> None:
+def check_schemas(
+    source: RegistrySchemaSource, event_types: Iterable[type[AnyEvent]] = EVENTS
+) -> None:
     """Hold ids against fingerprints, before the first write and the first decode.
 
-    Afterwards `source` knows every schema of this build without the registry.
+    Afterwards `source` knows these schemas of this build without the registry.
 
     Raises:
         ConfigurationError: A schema is not registered, or its id leads to another one.
         ServiceUnreachable: The registry gives no answer.
     """
-    found = schema_findings(source)
+    found = schema_findings(source, event_types)
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise ConfigurationError(f"{found[0]}{more}")
