@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from immutables import Map
+
 from accounts.decide import DecisionContext
 from accounts.evolve import fold
 from accounts.state import AccountState
@@ -61,6 +63,11 @@ NOW: Final = datetime(2022, 3, 16, 15, 0, tzinfo=UTC)
 RUN: Final = UUID("11111111-1111-4111-8111-111111111111")
 ACCOUNT: Final = account_name("large-100k")
 OPTION_SYMBOL: Final = "MSFT220414C00300000"
+
+
+def these(*values: object) -> tuple[object, ...]:
+    """Return `values` to compare at once; maps as dicts, which equal dicts."""
+    return tuple(dict(value) if isinstance(value, Map) else value for value in values)
 
 
 def a_recommendation(
