@@ -1,0 +1,190 @@
+"""The gates over the whole account and over one ticker."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from accounts.gates import GateInput
+from accounts.limits import LARGE
+from events.catalog import LogEvent
+from events.decision import Verdict
+from events.order import OrderIntended, Side
+from tests.accounts.asking import (
+    DECLINED,
+    HOLDING,
+    NOT_APPLICABLE,
+    PASSED,
+    SELL,
+    ask,
+    given,
+    verdict,
+)
+from tests.builders import (
+    NOW,
+    a_call,
+    a_cancellation,
+    a_failure,
+    a_fill,
+    a_market,
+    a_recommendation,
+    a_rejection,
+    an_acceptance,
+    an_account,
+    an_intent,
+    an_option,
+    an_unknown_outcome,
+)
+
+
+def test_max_open_positions_counts_what_is_held_and_what_is_on_its_way_in() -> None:
+    held, working, unknown = an_intent(901, "A"), an_intent(902, "B"), an_intent(903, "C")
+    state = an_account(
+        held,
+        a_fill(held),
+        working,
+        an_acceptance(working),
+        a_fill(working, 3),
+        unknown,
+        an_unknown_outcome(unknown),
+    )
+    four, three = (replace(LARGE, max_open_positions=n) for n in (4, 3))
+
+    assert verdict("max_open_positions", given(state=state, limits=four)) is PASSED
+    result = ask("max_open_positions", given(state=state, limits=three))
+    assert (result.verdict, result.observed) == (DECLINED, "4 with this one")
+    assert result.threshold == "at most 3"
+
+
+def test_max_open_positions_counts_a_symbol_once() -> None:
+    one = replace(LARGE, max_open_positions=1)
+
+    assert verdict("max_open_positions", given(state=an_account(*HOLDING), limits=one)) is PASSED
+
+
+def test_max_open_positions_forgets_what_was_rejected_cancelled_or_failed() -> None:
+    a, b = an_intent(1, "A"), an_intent(2, "B")
+    state = an_account(a, b, an_intent(3, "C"), a_rejection(a), a_cancellation(b), a_failure(3))
+    one = replace(LARGE, max_open_positions=1)
+
+    assert verdict("max_open_positions", given(state=state, limits=one)) is PASSED
+
+
+@pytest.mark.parametrize("gate", ["max_open_positions", "max_notional_exposure"])
+def test_closing_orders_pass_the_gates_over_the_account(gate: str) -> None:
+    none = replace(LARGE, max_open_positions=0, max_notional_exposure=Decimal(1))
+
+    asked = given(SELL, state=an_account(*HOLDING), limits=none)
+    assert verdict(gate, asked) is NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("3010", PASSED), ("3009.99", PASSED), ("1110.99", DECLINED)]
+)
+def test_max_notional_exposure_counts_holdings_orders_and_this_one_at_its_worst(
+    limit: str, expected: Verdict
+) -> None:
+    waiting = an_intent(901, "AAPL", price=100)  # ten at 101 at worst
+    limits = replace(LARGE, max_notional_exposure=Decimal(limit))
+
+    asked = given(state=an_account(waiting), limits=limits)
+
+    assert verdict("max_notional_exposure", asked) is expected
+
+
+def test_max_notional_exposure_at_the_boundary() -> None:
+    exactly = replace(LARGE, max_notional_exposure=Decimal(101))  # one share at worst
+
+    assert verdict("max_notional_exposure", given(limits=exactly)) is PASSED
+    less = replace(exactly, max_notional_exposure=Decimal("100.99"))
+    result = ask("max_notional_exposure", given(limits=less))
+    assert (result.verdict, result.observed) == (DECLINED, "$101.00 with this order")
+    assert result.threshold == "at most $100.99"
+
+
+def test_max_notional_exposure_declines_an_order_that_sizing_made_too_big() -> None:
+    asked = given()
+    too_big = replace(asked, sized=replace(asked.sized, quantity=Decimal(100)))
+
+    assert verdict("max_notional_exposure", too_big) is DECLINED
+
+
+@pytest.mark.parametrize("asked", [given(no_market=True), given(a_call(option=None))])
+def test_max_notional_exposure_fails_closed_without_a_price(asked: GateInput) -> None:
+    assert verdict("max_notional_exposure", asked) is DECLINED
+
+
+@pytest.mark.parametrize(("entries", "expected"), [(1, PASSED), (2, DECLINED), (3, DECLINED)])
+def test_ticker_daily_limit(entries: int, expected: Verdict) -> None:
+    state = an_account(*(an_intent(900 + n) for n in range(entries)))
+
+    assert verdict("ticker_daily_limit", given(state=state)) is expected
+    other = given(a_recommendation(ticker="AAPL"), state=state)
+    assert verdict("ticker_daily_limit", other) is PASSED
+    tomorrow = given(state=state, now=NOW + timedelta(days=1))
+    assert verdict("ticker_daily_limit", tomorrow) is PASSED
+
+
+def test_ticker_daily_limit_stays_closed_when_the_clock_goes_back_a_day() -> None:
+    state = an_account(an_intent(901), an_intent(902))
+
+    asked = given(state=state, now=NOW - timedelta(days=1))
+    assert verdict("ticker_daily_limit", asked) is DECLINED
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, DECLINED), (899.999, DECLINED), (900, PASSED), (-1, DECLINED)],
+)
+def test_ticker_cooldown(seconds: float, expected: Verdict) -> None:
+    now = NOW + timedelta(seconds=seconds)
+
+    assert verdict("ticker_cooldown", given(state=an_account(an_intent(900)), now=now)) is expected
+
+
+def test_ticker_cooldown_also_follows_an_exit() -> None:
+    sale = an_intent(901, side=Side.SELL, closes=True, at=NOW + timedelta(minutes=20))
+    state = an_account(*HOLDING, sale, a_fill(sale))
+
+    asked = given(state=state, now=NOW + timedelta(minutes=30))
+    result = ask("ticker_cooldown", asked)
+    assert (result.verdict, result.observed) == (DECLINED, "10.0 minutes")
+
+
+def test_ticker_cooldown_is_of_no_concern_to_a_ticker_never_ordered() -> None:
+    assert verdict("ticker_cooldown", given(state=an_account(an_intent(900, "AAPL")))) is PASSED
+
+
+@pytest.mark.parametrize("gate", ["ticker_daily_limit", "ticker_cooldown"])
+def test_an_exit_is_never_held_back_by_how_often_or_how_soon(gate: str) -> None:
+    never = replace(LARGE, ticker_daily_limit=0)
+    result = ask(gate, given(SELL, state=an_account(*HOLDING), limits=never))
+
+    assert (result.verdict, result.reason) == (
+        NOT_APPLICABLE,
+        "an exit is never held back by this",
+    )
+
+
+def test_unresolved_intent_blocks_the_ticker_for_entries_and_exits_alike() -> None:
+    contract = an_intent(901, price=5, option=an_option())
+    intended = an_account(*HOLDING, contract)
+    unknown = an_account(*HOLDING, contract, an_unknown_outcome(contract))
+
+    for state in (intended, unknown):
+        assert verdict("unresolved_intent", given(state=state)) is DECLINED
+        assert verdict("unresolved_intent", given(SELL, state=state)) is DECLINED
+        other = given(a_recommendation(ticker="AAPL"), state=state)
+        assert verdict("unresolved_intent", other) is PASSED
+
+
+@pytest.mark.parametrize("resolve", [an_acceptance, a_rejection, a_cancellation, a_fill])
+def test_unresolved_intent_passes_once_the_outcome_is_known(
+    resolve: Callable[[OrderIntended], LogEvent],
+) -> None:
+    order = an_intent(900)
+
+    state = an_account(order, resolve(order))
+    assert verdict("unresolved_intent", given(state=state, market=a_market())) is PASSED
