@@ -91,14 +91,13 @@ def publish(
             "log_level": 0,
         }
     )
-    _require_topic(producer)
+    topic = settings.kafka.cluster.topic(RECOMMENDATIONS.name)
+    _require_topic(producer, topic)
     receipts = _Receipts(on_progress)
     for key, value in records:
         while True:
             try:
-                producer.produce(
-                    RECOMMENDATIONS.name, key=key, value=value, on_delivery=receipts.take
-                )
+                producer.produce(topic, key=key, value=value, on_delivery=receipts.take)
                 break
             except BufferError:  # librdkafka's queue is full: let it send
                 producer.poll(0.1)
@@ -152,7 +151,7 @@ def _encoded(recommendation: RecommendationIssued, codec: Codec) -> bytes:
         ) from error
 
 
-def _require_topic(producer: Producer) -> None:
+def _require_topic(producer: Producer, topic: str) -> None:
     try:
         topics = producer.list_topics(timeout=_METADATA_TIMEOUT_S).topics
     except KafkaException as error:
@@ -160,7 +159,5 @@ def _require_topic(producer: Producer) -> None:
         raise ServiceUnreachable(
             f"Kafka gives no answer: {reason.str()}; is it up, and kafka.bootstrap_servers right?"
         ) from error
-    if RECOMMENDATIONS.name not in topics:
-        raise ConfigurationError(
-            f"topic {RECOMMENDATIONS.name} does not exist: run `dispatcher topics apply`"
-        )
+    if topic not in topics:
+        raise ConfigurationError(f"topic {topic} does not exist: run `dispatcher topics apply`")

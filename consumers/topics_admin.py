@@ -1,6 +1,7 @@
 """Make the topics that the accounts need, and refuse a layout that would break a promise."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -12,6 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
     ResourceType,
 )
 
+from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from events.identifiers import AccountName
 from events.topics import FOREVER, Keeps, Topic, topics_for
@@ -34,14 +36,14 @@ class _Layout(NamedTuple):
 
 
 def apply_topics(
-    bootstrap_servers: str,
+    kafka: Cluster | str,
     accounts: Iterable[AccountName],
     replication_factor: int | None = None,
 ) -> list[str]:
     """Create the topics that are missing and return their names; existing ones stay as they are.
 
     Args:
-        bootstrap_servers: Kafka, as librdkafka takes it.
+        kafka: Which corner of which Kafka; an address means all of it, without a prefix.
         accounts: Whose logs and commands are needed; the shared topics always are.
         replication_factor: Copies of each record; None takes 3, or as many as there are nodes.
 
@@ -49,9 +51,10 @@ def apply_topics(
         ServiceUnreachable: Kafka gives no answer.
         ConfigurationError: Kafka refused to create one; the sentence has its words.
     """
-    admin = _admin(bootstrap_servers)
+    wanted = _real(kafka, accounts)
+    admin = _admin(_address(kafka))
     known = _ask(lambda: admin.list_topics(timeout=TIMEOUT_S))
-    missing = [topic for topic in topics_for(accounts) if topic.name not in known.topics]
+    missing = [topic for topic in wanted if topic.name not in known.topics]
     if not missing:
         return []
     replicas = replication_factor or min(REPLICAS_MIN, len(known.brokers))
@@ -62,20 +65,20 @@ def apply_topics(
 
 
 def check_topics(
-    bootstrap_servers: str, accounts: Iterable[AccountName], *, development: bool
+    kafka: Cluster | str, accounts: Iterable[AccountName], *, development: bool
 ) -> list[Finding]:
     """Return what is wrong with the topics of `accounts` and the shared ones; empty is good.
 
     Args:
-        bootstrap_servers: Kafka, as librdkafka takes it.
+        kafka: Which corner of which Kafka; an address means all of it, without a prefix.
         accounts: Whose logs and commands to look at.
         development: Whether fewer than 3 replicas, 2 of them in sync, will do.
 
     Raises:
         ServiceUnreachable: Kafka gives no answer.
     """
-    topics = topics_for(accounts)
-    layouts = _layouts(bootstrap_servers, topics)
+    topics = _real(kafka, accounts)
+    layouts = _layouts(_address(kafka), topics)
     findings: list[Finding] = []
     for topic in topics:
         layout = layouts.get(topic.name)
@@ -88,18 +91,25 @@ def check_topics(
     return findings
 
 
-def check_account_topics(
-    bootstrap_servers: str, account: AccountName, *, development: bool
-) -> None:
+def check_account_topics(kafka: Cluster | str, account: AccountName, *, development: bool) -> None:
     """Refuse to start an account's dispatcher on a layout that would break a promise.
 
     Raises:
         ConfigurationError: A topic of the account, or a shared one, is not as it must be.
         ServiceUnreachable: Kafka gives no answer.
     """
-    findings = check_topics(bootstrap_servers, [account], development=development)
+    findings = check_topics(kafka, [account], development=development)
     if findings:
         raise ConfigurationError("; ".join(findings))
+
+
+def _real(kafka: Cluster | str, accounts: Iterable[AccountName]) -> list[Topic]:
+    cluster = kafka if isinstance(kafka, Cluster) else Cluster(kafka)
+    return [replace(topic, name=cluster.topic(topic.name)) for topic in topics_for(accounts)]
+
+
+def _address(kafka: Cluster | str) -> str:
+    return kafka.bootstrap_servers if isinstance(kafka, Cluster) else kafka
 
 
 def _about_layout(topic: Topic, layout: _Layout) -> Iterable[Finding]:
