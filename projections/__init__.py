@@ -1,1 +1,1 @@
-"""Tables folded from the log: pure functions from events to rows, and the engine that moves them."""
+"""Tables folded from the log: pure functions from events to rows, and what moves the rows."""

@@ -71,17 +71,7 @@ WHERE o.account_name = told.account_name
 """,
 )
 
-_FILLS: Final = Stage(
-    name="stage_fills",
-    row=FillRow,
-    merge=keep_first(
-        "dispatch_fills",
-        "stage_fills",
-        FillRow,
-        key=("account_name", "client_order_id", "fill_key"),
-        order="log_offset",
-    )
-    + """;
+_DROP_WHAT_WAS_TOLD_TWICE: Final = """
 -- A fill not above what the log had said before is no fill: the same trade, told twice.
 DELETE FROM dispatch_fills AS told
 USING dispatch_fills AS before
@@ -92,7 +82,20 @@ WHERE (told.account_name, told.client_order_id) IN (
   AND before.client_order_id = told.client_order_id
   AND before.log_offset < told.log_offset
   AND before.cumulative_quantity >= told.cumulative_quantity
-""",
+"""
+
+_FILLS: Final = Stage(
+    name="stage_fills",
+    row=FillRow,
+    merge=keep_first(
+        "dispatch_fills",
+        "stage_fills",
+        FillRow,
+        key=("account_name", "client_order_id", "fill_key"),
+        order="log_offset",
+    )
+    + ";"
+    + _DROP_WHAT_WAS_TOLD_TWICE,
 )
 
 _DERIVE: Final = """
@@ -103,7 +106,8 @@ WITH touched AS MATERIALIZED (
         max(cumulative_quantity) AS quantity,
         (array_agg(filled_at ORDER BY cumulative_quantity))[1] AS first_filled_at,
         count(*) AS fills,
-        sum(fees) AS fees
+        sum(fees) AS fees,
+        max(broker_order_id) AS broker_order_id
     FROM (
         SELECT account_name, client_order_id FROM stage_fills
         UNION
@@ -113,11 +117,16 @@ WITH touched AS MATERIALIZED (
     GROUP BY account_name, client_order_id
 ), sized AS (
     UPDATE dispatch_orders AS o
-    SET filled_quantity = touched.quantity
+    SET
+        filled_quantity = touched.quantity,
+        broker_order_id = greatest(o.broker_order_id, touched.broker_order_id)
     FROM touched
     WHERE o.account_name = touched.account_name
       AND o.client_order_id = touched.client_order_id
-      AND o.filled_quantity <> touched.quantity
+      AND (
+          o.filled_quantity <> touched.quantity
+          OR o.broker_order_id IS DISTINCT FROM greatest(o.broker_order_id, touched.broker_order_id)
+      )
 )
 INSERT INTO dispatch_executions AS t (
     execution_id, recommendation_id, account_name, dispatcher_run_id, ticker, action,

@@ -62,7 +62,7 @@ def settlement_id(projection: str, origin: Origin) -> UUID:
     return event_id(projection, _subject(origin), None, roles.SETTLED)
 
 
-def rows(event: Readable, origin: Origin) -> Iterable[Row]:  # noqa: PLR0911 -- one answer per event
+def rows(event: Readable, origin: Origin) -> Iterable[Row]:
     """Return the row of an event that records a failure, or settles one."""
     match event:
         case RecommendationFailed():
@@ -85,9 +85,7 @@ def rows(event: Readable, origin: Origin) -> Iterable[Row]:  # noqa: PLR0911 -- 
                 error=event.message,
             )
         case IncidentRecorded():
-            yield _of_account(
-                event, origin, kind="incident", stage=event.kind, error=event.message
-            )
+            yield _of_account(event, origin, kind="incident", stage=event.kind, error=event.message)
         case CommandRefused():
             yield _of_account(
                 event, origin, kind="command_refused", code=event.command_id, error=event.reason

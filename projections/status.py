@@ -83,7 +83,7 @@ def rows(event: Readable, origin: Origin) -> Iterable[Row]:
     )
 
 
-def _told(event: Readable) -> tuple[int, str, str | None] | None:  # noqa: PLR0911 -- one answer per event
+def _told(event: Readable) -> tuple[int, str, str | None] | None:  # noqa: C901, PLR0911 -- one answer per event
     match event:
         case OrderIntended():
             return _OPEN, "pending", None

@@ -1,0 +1,89 @@
+"""Checkpoints: the next offset of each partition, moved in the transaction that moves the rows."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from projections.faults import CheckpointLost, CheckpointRewound
+from projections.session import Connection
+
+Partition: TypeAlias = tuple[str, int]
+"""A topic and a partition of it."""
+
+Offsets: TypeAlias = Mapping[Partition, int]
+"""The next offset of each partition."""
+
+
+def begin(connection: Connection, projection: str, partition: Partition, first: int) -> int:
+    """Return the checkpoint of `partition`; where there is none yet it becomes `first`."""
+    topic, number = partition
+    connection.execute(
+        "INSERT INTO projection_checkpoints (projection, topic, partition, next_offset)"
+        " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (projection, topic, number, first),
+    )
+    return read(connection, projection, [partition])[partition]
+
+
+def read(
+    connection: Connection, projection: str, partitions: Iterable[Partition]
+) -> dict[Partition, int]:
+    """Return the checkpoints there are of `partitions`."""
+    wanted = set(partitions)
+    found = connection.execute(
+        "SELECT topic, partition, next_offset FROM projection_checkpoints WHERE projection = %s",
+        (projection,),
+    ).fetchall()
+    return {
+        (str(topic), int(str(number))): int(str(offset))
+        for topic, number, offset in found
+        if (topic, number) in wanted
+    }
+
+
+def move(connection: Connection, projection: str, *, known: Offsets, to: Offsets) -> None:
+    """Move checkpoints from where they are known to stand, all of them or none.
+
+    It locks their rows until the transaction ends: a second projector waits here, and loses.
+
+    Raises:
+        CheckpointLost: At least one stands further on: another projector was here.
+        CheckpointRewound: None stands further on, at least one further back.
+    """
+    partitions = sorted(to)
+    moved = connection.execute(
+        """
+        UPDATE projection_checkpoints AS c
+        SET next_offset = m.next_offset
+        FROM unnest(%s::TEXT[], %s::INTEGER[], %s::BIGINT[], %s::BIGINT[])
+            AS m (topic, partition, known_offset, next_offset)
+        WHERE c.projection = %s
+          AND c.topic = m.topic
+          AND c.partition = m.partition
+          AND c.next_offset = m.known_offset
+        """,
+        (
+            [topic for topic, _ in partitions],
+            [number for _, number in partitions],
+            [known[partition] for partition in partitions],
+            [to[partition] for partition in partitions],
+            projection,
+        ),
+    ).rowcount
+    if moved == len(partitions):
+        return
+    found = read(connection, projection, partitions)
+    for partition in partitions:
+        if partition not in found or found[partition] > known[partition]:
+            raise lost(projection, partition)
+    raise CheckpointRewound(
+        f"PostgreSQL lost the end of projection {projection!r} in a crash; the log still has it"
+    )
+
+
+def lost(projection: str, partition: Partition) -> CheckpointLost:
+    """Return the error of a checkpoint that somebody else has moved."""
+    topic, number = partition
+    return CheckpointLost(
+        f"another projector has moved the checkpoint of projection {projection!r} "
+        f"in {topic}[{number}]; only one may run: this one stops, and its batch is undone"
+    )

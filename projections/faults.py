@@ -1,0 +1,63 @@
+"""What can stop a projection, told apart by what helps: waiting, parking, or nothing."""
+
+from typing import Final
+
+import psycopg
+
+_ABOUT_THE_ROW: Final = frozenset(
+    {
+        "21",  # cardinality violation
+        "22",  # data exception
+        "23",  # integrity constraint violation
+        "27",  # triggered data change
+        "2F",  # SQL routine exception
+        "38",  # external routine exception
+        "39",  # external routine invocation
+        "44",  # WITH CHECK OPTION violation
+        "54",  # program limit exceeded: a row or an index entry is too large
+        "P0",  # raised by a trigger or a function
+    }
+)
+
+
+class Unavailable(Exception):  # noqa: N818 -- says what the thing is that must answer
+    """Wait and try the same again: nothing is wrong with the events."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL cannot answer, or lacks a table that a migration brings; `sqlstate` if it said."""
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class FailureNotRecorded(Unavailable):
+    """Kafka did not acknowledge a `ProjectionFailed`, so the event it is about is not parked."""
+
+
+class CheckpointRewound(Unavailable):
+    """PostgreSQL lost its last commits in a crash: read again from the checkpoints it still has."""
+
+
+class CheckpointLost(Exception):  # noqa: N818 -- says what happened
+    """Stop: another projector has moved this projection's checkpoint and goes on from there."""
+
+
+def is_about_the_row(error: BaseException) -> bool:
+    """Say whether `error` would come again with this event, whatever the state of the database.
+
+    Everything that is not surely the event's fault (a lost connection, a full disk, a deadlock, a
+    table that is missing) is waited for: parking would only spread it over every account.
+    """
+    if not isinstance(error, psycopg.Error):
+        return isinstance(error, Exception) and not isinstance(error, MemoryError)
+    if error.sqlstate is not None:
+        return error.sqlstate[:2] in _ABOUT_THE_ROW
+    return isinstance(error, psycopg.DataError)
+
+
+def unavailable(error: psycopg.Error) -> DatabaseUnavailable:
+    """Return a failure of PostgreSQL as something to wait for, in one sentence."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return DatabaseUnavailable(f"PostgreSQL cannot answer: {told}", error.sqlstate)

@@ -1,0 +1,166 @@
+"""Try parked events again, in their order, after what stopped them was mended."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, TypeVar
+
+import psycopg
+
+from events.codec import Codec
+from events.envelope import Origin
+from events.projection import ProjectionSettled, Settlement
+from projections.apply import empty_stages, merge_rows, rows_of
+from projections.failures import settlement_id
+from projections.faults import FailureNotRecorded, is_about_the_row, unavailable
+from projections.parked import ParkedEvent, show_parked
+from projections.parking import FailureRecorder, projection_failed
+from projections.projection import Projection
+from projections.record import Record, account_of, read_record
+from projections.session import Connection, Session
+
+_T = TypeVar("_T")
+
+_LOCK: Final = (
+    "SELECT 1 FROM projection_checkpoints WHERE projection = %s AND topic = %s FOR UPDATE"
+)
+_ONE: Final = "WHERE projection = %s AND topic = %s AND partition = %s AND log_offset = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What a retry did: events applied, events that still wait, and what stopped it (or None)."""
+
+    applied: int
+    waiting: int
+    stopped_at: Origin | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A retry of parked events: by whom, and where its failures and settlements are told.
+
+    `record_failure` and `record_settlement` return once Kafka has acknowledged.
+    """
+
+    session: Session
+    codec: Codec
+    record_failure: FailureRecorder
+    record_settlement: Callable[[ProjectionSettled], None]
+    now: Callable[[], datetime]
+    by: str
+    build: str
+
+    def __call__(self, projection: Projection, topic: str) -> Retried:
+        """Apply what waits of `topic` in `projection`, in order, up to the first that still fails.
+
+        The projector waits at the checkpoint meanwhile. Failures that are over are settled in
+        `projection.failures`, after the commit.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL cannot answer; nothing was changed.
+            FailureNotRecorded: Kafka did not acknowledge: a new failure, and nothing was changed;
+                or a settlement, and only that is missing.
+        """
+        try:
+            result, settled = self._in_one_transaction(projection, topic)
+        except psycopg.Error as error:
+            raise unavailable(error) from error
+        for event in settled:
+            _tell(self.record_settlement, self._settlement(projection, event.origin))
+        return result
+
+    def _in_one_transaction(
+        self, projection: Projection, topic: str
+    ) -> tuple[Retried, list[ParkedEvent]]:
+        connection = self.session.connection(projection.stages)
+        with connection.transaction():
+            connection.execute("SET LOCAL synchronous_commit = on")
+            connection.execute(_LOCK, (projection.name, topic))
+            events = show_parked(connection, projection.name, topic)
+            records = [self._record(event) for event in events]
+            done, error = _apply_prefix(connection, projection, records)
+            for event in events[:done]:
+                place = (topic, event.origin.partition, event.origin.offset)
+                connection.execute(f"DELETE FROM parked_events {_ONE}", (projection.name, *place))  # noqa: S608 -- a constant of ours
+            result = Retried(applied=done, waiting=len(events) - done)
+            if error is not None:
+                told = self._still_fails(connection, projection, records[done], error)
+                result = replace(result, stopped_at=events[done].origin, error=told)
+        return result, [event for event in events[:done] if event.failed]
+
+    def _record(self, event: ParkedEvent) -> Record:
+        return read_record(
+            self.codec, event.origin, key=event.key, value=event.value, headers=event.headers
+        )
+
+    def _still_fails(
+        self, connection: Connection, projection: Projection, record: Record, error: Exception
+    ) -> str:
+        failure = projection_failed(
+            projection.name, record, error, occurred_at=self.now(), build=self.build
+        )
+        _tell(self.record_failure, failure)
+        connection.execute(
+            f"UPDATE parked_events SET failure_id = %s, sqlstate = %s, error = %s {_ONE}",  # noqa: S608 -- a constant of ours
+            (
+                failure.event_id,
+                failure.sqlstate,
+                failure.error,
+                projection.name,
+                failure.topic,
+                failure.partition,
+                failure.offset,
+            ),
+        )
+        return failure.error
+
+    def _settlement(self, projection: Projection, origin: Origin) -> ProjectionSettled:
+        return ProjectionSettled(
+            event_id=settlement_id(projection.name, origin),
+            projection=projection.name,
+            account_name=account_of(origin.topic),
+            topic=origin.topic,
+            partition=origin.partition,
+            offset=origin.offset,
+            settlement=Settlement.RETRIED,
+            reason="applied after all",
+            by=self.by,
+            occurred_at=self.now(),
+        )
+
+
+def _apply_prefix(
+    connection: Connection, projection: Projection, records: Sequence[Record]
+) -> tuple[int, Exception | None]:
+    """Apply as many of `records` as go, from the first on; what stopped it, if anything did."""
+    if not records:
+        return 0, None
+    try:
+        with connection.transaction():
+            rows = [row for record in records for row in rows_of(projection, record)]
+            merge_rows(connection, projection, rows)
+            empty_stages(connection, projection)
+    except Exception as error:
+        if not is_about_the_row(error):
+            raise
+        if len(records) == 1:
+            return 0, error
+    else:
+        return len(records), None
+    half = len(records) // 2
+    done, stopped = _apply_prefix(connection, projection, records[:half])
+    if stopped is not None:
+        return done, stopped
+    more, stopped = _apply_prefix(connection, projection, records[half:])
+    return half + more, stopped
+
+
+def _tell(record: Callable[[_T], None], event: _T) -> None:
+    try:
+        record(event)
+    except Exception as unheard:
+        raise FailureNotRecorded(
+            f"Kafka did not acknowledge a {type(event).__name__}: {unheard}"
+        ) from unheard

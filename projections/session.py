@@ -1,0 +1,77 @@
+"""The one connection of a process that writes tables: opened when needed, dropped when broken."""
+
+from typing import Final, TypeAlias
+
+import psycopg
+from psycopg import sql
+
+from projections.faults import unavailable
+from projections.stage import Stage
+
+Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+
+_CONNECT_TIMEOUT_S: Final = 5
+_SETTINGS: Final = """
+SET TimeZone = 'UTC';
+SET client_encoding = 'UTF8';
+SET lock_timeout = '5s';
+SET statement_timeout = '60s';
+SET idle_in_transaction_session_timeout = '120s';
+SET synchronous_commit = off;
+SET jit = off;
+"""
+
+
+class Session:
+    """A connection in autocommit with our settings: UTC, bounded waits, commits that do not wait.
+
+    A commit that the server loses in a crash loses its checkpoint with it, and the log still has
+    the events. What must not be lost asks for `synchronous_commit` in its own transaction.
+    """
+
+    def __init__(self, dsn: str, *, application_name: str = "dispatcher-projector") -> None:
+        """Remember where PostgreSQL is; nothing is opened yet."""
+        self._dsn = dsn
+        self._application_name = application_name
+        self._connection: Connection | None = None
+        self._stages: set[str] = set()
+
+    def connection(self, stages: tuple[Stage, ...] = ()) -> Connection:
+        """Return the open connection, with the temporary tables of `stages` on it.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL did not answer.
+        """
+        try:
+            connection = self._open()
+            for stage in stages:
+                if stage.name not in self._stages:
+                    connection.execute(sql.SQL(stage.create_sql()))
+                    self._stages.add(stage.name)
+        except psycopg.Error as error:
+            self.close()
+            raise unavailable(error) from error
+        return connection
+
+    def close(self) -> None:
+        """Throw the connection away; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._stages.clear()
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._stages.clear()
+            self._connection = psycopg.connect(
+                self._dsn,
+                autocommit=True,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                application_name=self._application_name,
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=10_000,
+            )
+            self._connection.execute(_SETTINGS)
+        return self._connection
