@@ -1,0 +1,1 @@
+"""Kafka, a schema registry and PostgreSQL on this machine, without Docker."""

@@ -38,6 +38,8 @@ class TerminalProgress:
         """Show a bar until the download ends."""
         if not self._console.is_terminal:
             self.note(f"Downloading {what} ({total_bytes / 1e6:.0f} MB), needed once.")
+            yield lambda _received: None
+            return
         task = self._bars.add_task(what, total=total_bytes)
         self._bars.start()
         yield lambda received: self._bars.update(task, advance=received)

