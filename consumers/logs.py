@@ -14,8 +14,11 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 _OUTSIDE_DATA: Final = ("timestamp", "event")
 
 
-def configure_logs(stream: TextIO | None = None) -> None:
-    """Send log lines to `stream` (stderr when None); called once by each long-running process."""
+def configure_logs(stream: TextIO | None = None, *, least: str = "info") -> None:
+    """Send log lines of level `least` and above to `stream` (stderr when None).
+
+    Called once by each process, before anything else: without it structlog writes to stdout.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -25,7 +28,7 @@ def configure_logs(stream: TextIO | None = None) -> None:
             _under_data,
             structlog.processors.JSONRenderer(serializer=_to_json),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr if stream is None else stream),
         cache_logger_on_first_use=False,
     )

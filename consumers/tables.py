@@ -1,0 +1,49 @@
+"""Questions to the projected tables: rows as dictionaries, and failures as sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString, TypeAlias
+
+import psycopg
+from psycopg.rows import dict_row
+
+from consumers.errors import ConfigurationError, ServiceUnreachable
+
+Row: TypeAlias = dict[str, Any]
+
+_CONNECT_TIMEOUT_S: Final = 6
+
+
+def rows(
+    dsn: str, query: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
+) -> list[Row]:
+    """Return what `query` finds, a dictionary per row; the session reads only.
+
+    Raises:
+        ServiceUnreachable: PostgreSQL does not answer.
+        ConfigurationError: A table or column is missing: the database is not migrated.
+    """
+    try:
+        with psycopg.connect(
+            dsn,
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            row_factory=dict_row,
+            options="-c default_transaction_read_only=on -c statement_timeout=30s -c TimeZone=UTC",
+        ) as connection:
+            return connection.execute(query, values).fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise ConfigurationError(
+            f"the database lacks what this build needs ({error.diag.message_primary}): run "
+            "`dispatcher migrate`"
+        ) from error
+    except psycopg.OperationalError as error:
+        raise ServiceUnreachable(
+            f"PostgreSQL gives no answer: {' '.join(str(error).split())}; is it up, and "
+            "postgres.dsn right?"
+        ) from error
+    except psycopg.ProgrammingError as error:
+        if isinstance(error, psycopg.errors.Error) and error.sqlstate is not None:
+            raise  # our own query is wrong: a bug
+        raise ConfigurationError(
+            "postgres.dsn is no connection string: write it as postgresql://user@host:port/name"
+        ) from None  # the cause would repeat it, password and all
