@@ -42,7 +42,7 @@ def rows(
             "postgres.dsn right?"
         ) from error
     except psycopg.ProgrammingError as error:
-        if isinstance(error, psycopg.errors.Error) and error.sqlstate is not None:
+        if error.sqlstate is not None:
             raise  # our own query is wrong: a bug
         raise ConfigurationError(
             "postgres.dsn is no connection string: write it as postgresql://user@host:port/name"
