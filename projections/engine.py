@@ -99,6 +99,19 @@ class Engine:
         self._known[partition] = offset
         return offset
 
+    def peek(self, partition: Partition) -> int:
+        """Return the checkpoint of a partition that may be somebody else's; -1 if there is none.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL did not answer.
+        """
+        try:
+            connection = self._session.connection()
+            found = checkpoints.read(connection, self.projection.name, [partition])
+        except psycopg.Error as error:
+            raise unavailable(error) from error
+        return found.get(partition, -1)
+
     def resume(self) -> None:
         """After an interruption, learn from PostgreSQL which of our commits it has.
 

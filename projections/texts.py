@@ -2,17 +2,17 @@
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from events.decision import GateResult, MarketSeen, OffsetsSeen
 from projections.stage import Json
 
-_NUL = "\\u0000"
+_NUL: Final = "\\u0000"
 
 
 def json_text(value: object) -> Json:
     """Return `value` as JSON text; decimals keep their digits, as text, and a NUL is U+FFFD."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     return Json(text.replace(_NUL, "\ufffd") if _NUL in text else text)
 
 
@@ -78,3 +78,6 @@ def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"{type(value).__name__} has no place in a JSON column")
+
+
+_ENCODER: Final = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))

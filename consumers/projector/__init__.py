@@ -1,0 +1,1 @@
+"""The projector: reads every log and keeps the tables up to date."""

@@ -1,0 +1,113 @@
+"""One projection's way through the records: it can fall behind without holding up the others."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from consumers.logs import get_log
+from projections.checkpoints import Offsets, Partition
+from projections.engine import Applied, Engine
+from projections.faults import DatabaseUnavailable, Unavailable
+from projections.record import Record
+
+
+class Lane:
+    """An engine, and when to try again after it was interrupted.
+
+    A lane that is behind applies nothing until it was taken up again and the consumer was sent
+    back to its checkpoints: nothing is skipped.
+    """
+
+    def __init__(self, engine: Engine, *, backoff_ms: int, backoff_max_ms: int) -> None:
+        """Start up to date, with no partitions."""
+        self.engine = engine
+        self.behind = False
+        self._first_ms = backoff_ms
+        self._max_ms = backoff_max_ms
+        self._wait_ms = backoff_ms
+        self._retry_at = 0.0
+        self._mine: dict[Partition, int] = {}
+
+    @property
+    def name(self) -> str:
+        """The projection's name."""
+        return self.engine.projection.name
+
+    def reads(self, partition: Partition) -> bool:
+        """Say whether the projection reads the topic of `partition`."""
+        return self.engine.projection.reads(partition[0])
+
+    def gain(self, partition: Partition, first: int) -> None:
+        """Take a partition over; its first offset kept is `first`."""
+        self._mine[partition] = first
+        try:
+            self.engine.begin(partition, first)
+        except Unavailable as error:
+            self.fall_behind(error)
+
+    def lose(self, partition: Partition) -> None:
+        """Give a partition up."""
+        self._mine.pop(partition, None)
+        self.engine.leave([partition])
+
+    def apply(self, records: Sequence[Record], positions: Offsets) -> Applied:
+        """Apply records and move on; fall behind where that needs something that cannot answer.
+
+        Raises:
+            CheckpointLost: Another projector works on this projection.
+        """
+        if self.behind:
+            return Applied()
+        try:
+            applied = self.engine.apply(records, positions)
+        except Unavailable as error:
+            self.fall_behind(error)
+            return Applied()
+        self._wait_ms = self._first_ms
+        if applied.failed:
+            get_log().error("projection_parked", projection=self.name, failed=applied.failed)
+        return applied
+
+    def fall_behind(self, error: Exception) -> None:
+        """Wait, longer each time, before trying again."""
+        self.behind = True
+        self._retry_at = time.monotonic() + self._wait_ms / 1000
+        event = (
+            "projection_database_unavailable"
+            if isinstance(error, DatabaseUnavailable)
+            else "projection_interrupted"
+        )
+        get_log().warning(
+            event, projection=self.name, error=str(error), next_try_in_ms=self._wait_ms
+        )
+        self._wait_ms = min(2 * self._wait_ms, self._max_ms)
+
+    def stands_at(self, partition: Partition) -> int:
+        """Return a partition's checkpoint, -1 where there is none; another's may be read here."""
+        if partition in self._mine or self.behind:
+            return self.engine.checkpoints.get(partition, -1)
+        try:
+            return self.engine.peek(partition)
+        except Unavailable as error:
+            self.fall_behind(error)
+            return -1
+
+    def is_due(self) -> bool:
+        """Say whether it is time to try again."""
+        return self.behind and time.monotonic() >= self._retry_at
+
+    def take_up(self) -> Mapping[Partition, int] | None:
+        """Return the offsets to read again from, None when it still has to wait.
+
+        Raises:
+            CheckpointLost: Another projector works on this projection.
+        """
+        try:
+            self.engine.resume()
+            for partition, first in self._mine.items():
+                if partition not in self.engine.checkpoints:
+                    self.engine.begin(partition, first)
+        except Unavailable as error:
+            self.fall_behind(error)
+            return None
+        self.behind = False
+        return self.engine.checkpoints

@@ -1,0 +1,62 @@
+"""The projector's side of Kafka: what it subscribes to, and where the ends are."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is public
+
+from consumers.cluster import Cluster
+from consumers.kafka import METADATA_TIMEOUT_S, unreachable
+from events.topics import LOG_PREFIX
+from projections.checkpoints import Partition
+from projections.projection import Projection
+
+_ACCOUNT: Final = "[a-z0-9][a-z0-9-]*"
+
+
+def subscription(cluster: Cluster, projections: Iterable[Projection]) -> list[str]:
+    """Return the patterns to subscribe to: a topic that comes to exist later is read as well."""
+    wanted = list(projections)
+    plain = {topic for projection in wanted for topic in projection.topics}
+    patterns = [f"^{_literal(cluster.topic(topic))}$" for topic in sorted(plain)]
+    if any(projection.reads_logs for projection in wanted):
+        patterns.append(f"^{_literal(cluster.topic(LOG_PREFIX))}{_ACCOUNT}$")
+    return patterns
+
+
+def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[Partition, int]:
+    """Return where every topic that is read ends now, for readers of committed records.
+
+    Raises:
+        ServiceUnreachable: Kafka did not answer within 10 s.
+    """
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    wanted = list(projections)
+    try:
+        topics = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
+        asked = {
+            TopicPartition(name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call] # as it comes
+            for name, topic in topics.items()
+            if name.startswith(cluster.prefix)
+            and any(projection.reads(cluster.plain(name)) for projection in wanted)
+            for number in topic.partitions
+        }
+        if not asked:
+            return {}
+        answers = admin.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=METADATA_TIMEOUT_S,
+        )
+        return {
+            (cluster.plain(place.topic), place.partition): answer.result().offset
+            for place, answer in answers.items()
+        }
+    except KafkaException as error:
+        raise unreachable(error) from error
+
+
+def _literal(topic: str) -> str:
+    return re.sub(r"([.+])", r"\\\1", topic)
