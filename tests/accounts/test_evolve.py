@@ -9,7 +9,13 @@ import pytest
 from accounts.evolve import evolve, fold
 from accounts.state import AccountState, Ends, OrderStatus, TradingStatus
 from events import roles
-from events.account import AccountReconciled, AdjustmentKind, CommandRefused, IncidentRecorded
+from events.account import (
+    AccountReconciled,
+    AdjustmentKind,
+    CommandRefused,
+    DispatcherStarted,
+    IncidentRecorded,
+)
 from events.catalog import LogEvent
 from events.envelope import Origin
 from events.identifiers import RecommendationId
@@ -315,7 +321,8 @@ def test_entries_are_counted_in_the_exchanges_day() -> None:
     assert these(day.entries, day.last_at) == (2, NOW + timedelta(minutes=9))
     tomorrow = evolve(state, an_intent(5, at=NOW + timedelta(days=1)))
     assert tomorrow.ticker_days["MSFT"].entries == 1
-    assert evolve(tomorrow, an_intent(6, at=NOW)).ticker_days["MSFT"].entries == 1
+    back = evolve(tomorrow, an_intent(6, at=NOW))
+    assert back.ticker_days["MSFT"] == tomorrow.ticker_days["MSFT"]
 
 
 def test_an_adjustment_applies_once() -> None:
@@ -362,6 +369,19 @@ def test_the_last_reconciliation_is_kept() -> None:
     state = an_account(reconciled(2, "MSFT: 9, not 10"), reconciled(1))
 
     assert state.differences == ("MSFT: 9, not 10",)
+
+
+def test_the_last_start_says_which_build_decides_even_if_an_old_one_is_told_again() -> None:
+    def started(offset: int, build: str) -> DispatcherStarted:
+        author = replace(an_author(), build=build)
+        at = NOW + timedelta(minutes=offset)
+        envelope = author.about(f"run:{RUN}", roles.started(offset), occurred_at=at)
+        return DispatcherStarted(envelope=envelope, host="host", process_id=1, limits="{}")
+
+    state = an_account(started(1, "old"), started(2, "new"), started(1, "old"))
+
+    assert state.version is not None
+    assert (state.version.build, state.version.run_id) == ("new", RUN)
 
 
 def test_an_incident_is_counted_once() -> None:

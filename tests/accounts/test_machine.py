@@ -35,7 +35,12 @@ from tests.builders import (
 )
 
 LIMITS: Final = replace(
-    LARGE, max_open_positions=3, max_notional_exposure=Decimal(5_000), ticker_cooldown_minutes=5
+    LARGE,
+    max_open_positions=2,
+    max_order_notional=Decimal(1_000),
+    max_notional_exposure=Decimal(1_500),
+    ticker_cooldown_minutes=5,
+    ticker_daily_limit=1,
 )
 
 
@@ -68,7 +73,7 @@ class Trading(RuleBasedStateMachine):
 
     @rule(
         ticker=st.sampled_from(("A", "B", "C", "D")),
-        action=st.sampled_from((Action.BUY, Action.BUY, Action.SELL)),
+        action=st.sampled_from((Action.BUY, Action.SELL)),
         price=st.integers(90, 110),
     )
     def recommend(self, ticker: str, action: Action, price: int) -> None:
