@@ -63,7 +63,7 @@ def run_dispatcher(
     source = RegistrySchemaSource(settings.registry.url)
     check_schemas(source)
     check_account_topics(
-        settings.kafka.bootstrap_servers,
+        settings.kafka.cluster,
         account.account,
         development=settings.kafka.environment == "development",
     )

@@ -1,0 +1,149 @@
+"""A dispatcher that stops where the test wants it: `python -m tests.dispatcher.held_dispatcher`.
+
+It is the real one with a broker and a clock of the test's, wrapped around the real ones. Where it
+holds, it says so through one FIFO and waits for the other.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from brokers.broker import (
+    Broker,
+    BrokerAccount,
+    BrokerPosition,
+    Fill,
+    OrderReport,
+    OrderRequest,
+)
+from consumers.clock import Clock
+from consumers.dispatcher.process import run_dispatcher, wire
+from consumers.errors import DispatcherError
+from consumers.logs import configure_logs
+from consumers.settings import AccountSettings, load_settings
+from events.identifiers import BrokerOrderId, ClientOrderId
+
+
+class Hold(StrEnum):
+    """Where a dispatcher can be made to stand still."""
+
+    NOWHERE = "nowhere"
+    BEFORE_THE_DECISION_COMMITS = "before-the-decision-commits"
+    BETWEEN_INTENT_AND_SUBMIT = "between-intent-and-submit"
+    AT_THE_POST = "at-the-post"
+    BETWEEN_SUBMIT_AND_OUTCOME = "between-submit-and-outcome"
+    AFTER_THE_OUTCOME = "after-the-outcome"
+    IN_ITS_CHECKS = "in-its-checks"
+
+
+class Fifos:
+    """Says "held" and waits for "go"; each once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._once = threading.Lock()
+
+    def hold(self) -> None:
+        if not self._once.acquire(blocking=False):
+            return
+        (self._directory / "held").write_text("held")
+        (self._directory / "go").read_text()
+
+
+class HeldClock:
+    """Holds in the loop's own thread before the decision, or in a submitter's before its POST."""
+
+    def __init__(self, clock: Clock, hold: Hold, fifos: Fifos) -> None:
+        self._clock, self._hold, self._fifos = clock, hold, fifos
+        self._decisions = 0
+
+    def now(self) -> datetime:
+        """Hold if this is the place; then tell the real time."""
+        in_loop = threading.current_thread() is threading.main_thread()
+        if in_loop:
+            self._decisions += 1
+        if self._hold is Hold.BEFORE_THE_DECISION_COMMITS and in_loop:
+            self._fifos.hold()
+        # The loop asks for the time to decide, then to write outcomes, then to decide again.
+        if self._hold is Hold.AFTER_THE_OUTCOME and in_loop and self._decisions == 3:
+            self._fifos.hold()
+        return self._clock.now()
+
+    def elapsed_s(self) -> float:
+        """Hold if this is the place; then tell the real time."""
+        in_submitter = threading.current_thread().name.startswith("submit")
+        if self._hold is Hold.BETWEEN_INTENT_AND_SUBMIT and in_submitter:
+            self._fifos.hold()
+        return self._clock.elapsed_s()
+
+
+class HeldBroker:
+    """Holds just before, or just after, the order reaches the real (simulated) broker."""
+
+    def __init__(self, broker: Broker, hold: Hold, fifos: Fifos) -> None:
+        self._broker, self._hold, self._fifos = broker, hold, fifos
+
+    @property
+    def ledger_is_final(self) -> bool:
+        return self._broker.ledger_is_final
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        if self._hold is Hold.AT_THE_POST:
+            self._fifos.hold()
+        report = self._broker.submit(request)
+        if self._hold is Hold.BETWEEN_SUBMIT_AND_OUTCOME:
+            self._fifos.hold()
+        return report
+
+    def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
+        return self._broker.find(client_order_id)
+
+    def cancel(self, broker_order_id: BrokerOrderId) -> None:
+        self._broker.cancel(broker_order_id)
+
+    def open_orders(self) -> list[OrderReport]:
+        return self._broker.open_orders()
+
+    def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
+        return self._broker.fills_since(moment)
+
+    def positions(self) -> list[BrokerPosition]:
+        return self._broker.positions()
+
+    def account(self) -> BrokerAccount:
+        if self._hold is Hold.IN_ITS_CHECKS:
+            raise RuntimeError("a bad revision crashes in its checks")
+        return self._broker.account()
+
+    def updates(self) -> Iterator[OrderReport]:
+        return self._broker.updates()
+
+
+def main() -> int:
+    """Run with the arguments CONFIG ACCOUNT HOLD FIFOS [--until-caught-up]."""
+    config, account, hold, fifos, *options = sys.argv[1:]
+    configure_logs()
+    where, gate = Hold(hold), Fifos(Path(fifos))
+
+    def wiring(settings: AccountSettings) -> tuple[Broker, Clock]:
+        broker, clock = wire(settings)
+        return HeldBroker(broker, where, gate), HeldClock(clock, where, gate)
+
+    try:
+        run_dispatcher(
+            load_settings(Path(config), {}),
+            account,
+            until_caught_up="--until-caught-up" in options,
+            wiring=None if where is Hold.NOWHERE else wiring,
+        )
+    except DispatcherError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
