@@ -47,3 +47,61 @@ def rows(
         raise ConfigurationError(
             "postgres.dsn is no connection string: write it as postgresql://user@host:port/name"
         ) from None  # the cause would repeat it, password and all
+
+
+def executions(dsn: str, account: str | None, limit: int) -> list[Row]:
+    """Return the newest executions, all columns of `dispatch_executions`; errors as `rows`."""
+    return rows(
+        dsn,
+        """
+        SELECT * FROM dispatch_executions
+        WHERE %(account)s::text IS NULL OR account_name = %(account)s
+        ORDER BY simulated_ts DESC NULLS LAST, recommendation_id DESC, account_name
+        LIMIT %(limit)s
+        """,
+        {"account": account, "limit": limit},
+    )
+
+
+def failures(dsn: str, account: str | None, limit: int) -> list[Row]:
+    """Return the newest failures, all columns of `dispatch_failures`; errors as `rows`."""
+    return rows(
+        dsn,
+        """
+        SELECT * FROM dispatch_failures
+        WHERE %(account)s::text IS NULL OR account_name = %(account)s
+        ORDER BY occurred_at DESC NULLS LAST, event_id
+        LIMIT %(limit)s
+        """,
+        {"account": account, "limit": limit},
+    )
+
+
+def failures_with_id(dsn: str, beginning: str) -> list[Row]:
+    """Return up to two failures whose event id starts with `beginning`; errors as `rows`."""
+    return rows(
+        dsn,
+        """
+        SELECT * FROM dispatch_failures
+        WHERE starts_with(event_id::text, %s) ORDER BY event_id LIMIT 2
+        """,
+        (beginning,),
+    )
+
+
+def checkpoints(dsn: str) -> list[Row]:
+    """Return each projection's next offset per topic, and how many events are parked there."""
+    return rows(
+        dsn,
+        """
+        SELECT
+            c.projection, c.topic, c.partition, c.next_offset,
+            (
+                SELECT count(*) FROM parked_events AS p
+                WHERE p.projection = c.projection AND p.topic = c.topic
+                  AND p.partition = c.partition
+            ) AS parked
+        FROM projection_checkpoints AS c
+        ORDER BY c.projection, c.topic, c.partition
+        """,
+    )

@@ -36,14 +36,14 @@ class _Layout(NamedTuple):
 
 
 def apply_topics(
-    kafka: Cluster | str,
+    cluster: Cluster,
     accounts: Iterable[AccountName],
     replication_factor: int | None = None,
 ) -> list[str]:
     """Create the topics that are missing and return their names; existing ones stay as they are.
 
     Args:
-        kafka: Which corner of which Kafka; an address means all of it, without a prefix.
+        cluster: Which corner of which Kafka.
         accounts: Whose logs and commands are needed; the shared topics always are.
         replication_factor: Copies of each record; None takes 3, or as many as there are nodes.
 
@@ -51,8 +51,8 @@ def apply_topics(
         ServiceUnreachable: Kafka gives no answer.
         ConfigurationError: Kafka refused to create one; the sentence has its words.
     """
-    wanted = _real(kafka, accounts)
-    admin = _admin(_address(kafka))
+    wanted = _real(cluster, accounts)
+    admin = _admin(cluster.bootstrap_servers)
     known = _ask(lambda: admin.list_topics(timeout=TIMEOUT_S))
     missing = [topic for topic in wanted if topic.name not in known.topics]
     if not missing:
@@ -65,20 +65,20 @@ def apply_topics(
 
 
 def check_topics(
-    kafka: Cluster | str, accounts: Iterable[AccountName], *, development: bool
+    cluster: Cluster, accounts: Iterable[AccountName], *, development: bool
 ) -> list[Finding]:
     """Return what is wrong with the topics of `accounts` and the shared ones; empty is good.
 
     Args:
-        kafka: Which corner of which Kafka; an address means all of it, without a prefix.
+        cluster: Which corner of which Kafka.
         accounts: Whose logs and commands to look at.
         development: Whether fewer than 3 replicas, 2 of them in sync, will do.
 
     Raises:
         ServiceUnreachable: Kafka gives no answer.
     """
-    topics = _real(kafka, accounts)
-    layouts = _layouts(_address(kafka), topics)
+    topics = _real(cluster, accounts)
+    layouts = _layouts(cluster.bootstrap_servers, topics)
     findings: list[Finding] = []
     for topic in topics:
         layout = layouts.get(topic.name)
@@ -91,25 +91,20 @@ def check_topics(
     return findings
 
 
-def check_account_topics(kafka: Cluster | str, account: AccountName, *, development: bool) -> None:
+def check_account_topics(cluster: Cluster, account: AccountName, *, development: bool) -> None:
     """Refuse to start an account's dispatcher on a layout that would break a promise.
 
     Raises:
         ConfigurationError: A topic of the account, or a shared one, is not as it must be.
         ServiceUnreachable: Kafka gives no answer.
     """
-    findings = check_topics(kafka, [account], development=development)
+    findings = check_topics(cluster, [account], development=development)
     if findings:
         raise ConfigurationError("; ".join(findings))
 
 
-def _real(kafka: Cluster | str, accounts: Iterable[AccountName]) -> list[Topic]:
-    cluster = kafka if isinstance(kafka, Cluster) else Cluster(kafka)
+def _real(cluster: Cluster, accounts: Iterable[AccountName]) -> list[Topic]:
     return [replace(topic, name=cluster.topic(topic.name)) for topic in topics_for(accounts)]
-
-
-def _address(kafka: Cluster | str) -> str:
-    return kafka.bootstrap_servers if isinstance(kafka, Cluster) else kafka
 
 
 def _about_layout(topic: Topic, layout: _Layout) -> Iterable[Finding]:

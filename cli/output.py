@@ -1,0 +1,135 @@
+"""What commands share: their options, tables that fit 80 columns, JSON, progress on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="The configuration; else DISPATCHER_CONFIG, else ./dispatcher.toml.",
+        show_default=False,
+    ),
+]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")]
+
+Column: TypeAlias = str | tuple[str, str]
+"""A heading, or a heading and ``right``."""
+
+_WIDTH: Final = 80
+
+
+def print_json(data: object) -> None:
+    """Write one JSON document to stdout; decimals, times and ids as text."""
+    sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n")
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 -- any JSON
+    """Return `value` as what JSON can say: dataclasses as objects, decimals exactly, as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return exact(value)
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
+    return str(value)
+
+
+def exact(value: Decimal) -> str:
+    """Return a decimal without exponent and without zeros that say nothing."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def dollars(value: Decimal) -> str:
+    """Return US dollars for a reader: ``1,234.50``."""
+    return f"{value:,.2f}"
+
+
+def moment(value: datetime | None) -> str:
+    """Return a time for a reader: UTC, to the second; ``-`` for none."""
+    return "-" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table to stdout; columns that are too long fold, numbers stand to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for column in columns:
+        heading, where = column if isinstance(column, tuple) else (column, "left")
+        table.add_column(heading, justify="right" if where == "right" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    _console().print(table)
+
+
+def say(text: str = "") -> None:
+    """Write a line for a reader to stdout, folded at words."""
+    _console().print(text, markup=False)
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator["Bar"]:
+    """Show a bar on stderr while the block runs; silent where stderr is no terminal."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as shown:
+        yield Bar(shown, shown.add_task(title, total=total))
+
+
+class Bar:
+    """One bar; `show` moves it."""
+
+    def __init__(self, shown: Progress, task: TaskID) -> None:
+        self._shown = shown
+        self._task = task
+
+    def show(self, done: int, total: int | None = None, title: str | None = None) -> None:
+        """Move to `done`, of `total` when it is known by now."""
+        if total is not None:
+            self._shown.update(self._task, total=total)
+        self._shown.update(self._task, completed=done, description=title)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Decimal):
+        return exact(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    return str(value)
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False, width=_console_width())
+
+
+def _console_width() -> int | None:
+    return None if sys.stdout.isatty() else _WIDTH

@@ -1,0 +1,90 @@
+"""`dispatcher recommendations`: publish them, and tell what became of one."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import checked_codec, settings_from
+from cli.output import AsJson, Config, print_json, progress, say
+from cli.telling import print_story
+from consumers.errors import BadInputError
+from consumers.publish import PublishResult, parse_lines
+from consumers.publish import publish as send
+from consumers.story import tell
+from events.identifiers import RECOMMENDATION_ID_MAX
+from events.recommendation import RecommendationIssued
+
+app = typer.Typer(help="Publish recommendations; tell one's whole story.", no_args_is_help=True)
+
+
+@app.command()
+def publish(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Lines of JSON; - is stdin.")],
+    *,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Append recommendations to their topic: all of the file, or nothing if a line is bad.
+
+    Example: dispatcher recommendations publish today.jsonl
+    """
+    settings = settings_from(config)
+    recommendations = parse_lines(_lines(file))
+    codec = checked_codec(settings, [RecommendationIssued])
+    with progress("publishing", len(recommendations)) as bar:
+        done = send(recommendations, settings, codec, bar.show)
+    if as_json:
+        print_json(done)
+        return
+    say(_sentence(done))
+
+
+@app.command()
+def show(
+    recommendation_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=RECOMMENDATION_ID_MAX)
+    ],
+    *,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what became of a recommendation in every configured account, from the logs.
+
+    Example: dispatcher recommendations show 20140102017
+    """
+    settings = settings_from(config)
+    codec = checked_codec(settings)
+    with progress("reading") as bar:
+        story = tell(
+            settings,
+            codec,
+            recommendation_id,
+            lambda topic, at, end: bar.show(at, end, f"reading {topic}"),
+        )
+    print_story(story, as_json=as_json)
+
+
+def _sentence(done: PublishResult) -> str:
+    if done.count == 0:
+        return "Nothing to publish: the input holds no line."
+    return (
+        f"Published {done.count} recommendations at offsets {done.first_offset} to "
+        f"{done.last_offset}."
+    )
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        # Only a line feed ends a line: str.splitlines would also split inside JSON texts.
+        return raw.decode().split("\n")
+    except OSError as error:
+        raise BadInputError(
+            f"{file} cannot be read: {error.strerror}: check its path and permissions"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise BadInputError(
+            f"{file} is not UTF-8 at byte {error.start}: write it as UTF-8; nothing was sent"
+        ) from None
