@@ -17,8 +17,10 @@ BEGIN
           AND (
               (contype IN ('c', 'x') AND conrelid = ANY (ours))
               OR (contype = 'u' AND conrelid = ANY (ours))
+              OR (contype = 'p' AND conrelid = 'dispatcher_runs'::REGCLASS)
               OR (contype = 'f' AND (conrelid = ANY (ours) OR confrelid = ANY (ours)))
           )
+        ORDER BY contype <> 'f'  -- foreign keys lean on the keys they point at
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.on_table, found.name);
     END LOOP;
@@ -29,10 +31,9 @@ BEGIN
         WHERE indrelid = ANY (ours)
           AND indisunique
           AND NOT indisprimary
-          AND indexrelid <> ALL (ARRAY[
-              to_regclass('uq_dispatch_executions_recommendation_account'),
-              to_regclass('uq_dispatcher_runs_account_run')
-          ])
+          AND indexrelid::REGCLASS::TEXT NOT IN (
+              'uq_dispatch_executions_recommendation_account', 'uq_dispatcher_runs_account_run'
+          )
     LOOP
         EXECUTE format('DROP INDEX %s', found.name);
     END LOOP;
@@ -102,12 +103,12 @@ ALTER TABLE dispatch_recommendations
     ALTER COLUMN log_offset SET NOT NULL;
 
 ALTER TABLE dispatcher_runs
-    ALTER COLUMN account_name SET NOT NULL;
+    ALTER COLUMN account_name SET NOT NULL,
+    ALTER COLUMN run_id SET NOT NULL;
 
 CREATE UNIQUE INDEX IF NOT EXISTS uq_dispatch_executions_recommendation_account
     ON dispatch_executions (recommendation_id, account_name);
 
 -- A run's id is chosen by its dispatcher: one account's choice must not touch another's row.
-ALTER TABLE dispatcher_runs DROP CONSTRAINT IF EXISTS dispatcher_runs_pkey;
 CREATE UNIQUE INDEX IF NOT EXISTS uq_dispatcher_runs_account_run
     ON dispatcher_runs (account_name, run_id);
