@@ -1,7 +1,6 @@
 """Fixtures for everybody: real services once a session, everything else new for each test."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +12,7 @@ from consumers.cluster import Cluster
 from consumers.registry import RegistrySchemaSource, register
 from events.codec import Codec
 from migrations.apply import migrate
+from stack.up import start, stop
 from tests.services import Services, running_services
 
 hypothesis_settings.register_profile("project", deadline=None, print_blob=True)
@@ -25,6 +25,20 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with running_services(tmp_path_factory.mktemp("services") / "stack") as found:
         register(found.registry_url)
         yield found
+
+
+@pytest.fixture(scope="session")
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Services of our own, for tests that freeze or stop one of them and start it again."""
+    directory = tmp_path_factory.mktemp("breakable") / "stack"
+    addresses = start(directory)
+    try:
+        register(addresses.registry_url)
+        yield Services(
+            addresses.bootstrap_servers, addresses.registry_url, addresses.postgres_dsn, directory
+        )
+    finally:
+        stop(directory, purge=True)
 
 
 @pytest.fixture
@@ -76,9 +90,3 @@ def database(
     name = dsn.rsplit("/", 1)[1]
     with psycopg.connect(services.postgres_dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture
-def configuration(tmp_path: Path) -> Path:
-    """Where a test may write its dispatcher.toml."""
-    return tmp_path / "dispatcher.toml"

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from accounts.state import AccountState
 from brokers.broker import (
     Broker,
     BrokerAccount,
@@ -20,11 +22,13 @@ from brokers.broker import (
     OrderRequest,
 )
 from consumers.clock import Clock
+from consumers.dispatcher import decider
 from consumers.dispatcher.process import run_dispatcher, wire
 from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
 from consumers.settings import AccountSettings, load_settings
 from events.identifiers import BrokerOrderId, ClientOrderId
+from events.recommendation import RecommendationIssued
 
 
 class Hold(StrEnum):
@@ -122,10 +126,26 @@ class HeldBroker:
         return self._broker.updates()
 
 
+def plant_a_bug(ticker: str) -> None:
+    """Make `decide` raise for one ticker."""
+    module: Any = decider
+    sound = module.decide
+
+    def decide(state: AccountState, recommendation: RecommendationIssued, *rest: object) -> object:
+        if ticker in ("*", recommendation.ticker):
+            raise ZeroDivisionError("a bug was planted here")
+        decision: object = sound(state, recommendation, *rest)
+        return decision
+
+    module.decide = decide
+
+
 def main() -> int:
-    """Run with the arguments CONFIG ACCOUNT HOLD FIFOS [--until-caught-up]."""
+    """Run with the arguments CONFIG ACCOUNT HOLD FIFOS [--until-caught-up] [--bug TICKER]."""
     config, account, hold, fifos, *options = sys.argv[1:]
     configure_logs()
+    if "--bug" in options:
+        plant_a_bug(options[-1])
     where, gate = Hold(hold), Fifos(Path(fifos))
 
     def wiring(settings: AccountSettings) -> tuple[Broker, Clock]:

@@ -157,7 +157,12 @@ dsn = "{self.services.postgres_dsn}"
         assert producer.flush(30) == 0
 
     def start(
-        self, account: AccountName, hold: Hold = Hold.NOWHERE, *, until_caught_up: bool = False
+        self,
+        account: AccountName,
+        hold: Hold = Hold.NOWHERE,
+        *,
+        until_caught_up: bool = False,
+        bug_in: str | None = None,
     ) -> Running:
         """Start a dispatcher of `account` as a process of its own."""
         fifos = self.directory / f"fifos-{len(self.started)}"
@@ -168,6 +173,8 @@ dsn = "{self.services.postgres_dsn}"
         arguments = [str(self.config), account, hold.value, str(fifos)]
         if until_caught_up:
             arguments.append("--until-caught-up")
+        if bug_in is not None:
+            arguments += ["--bug", bug_in]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.dispatcher.held_dispatcher", *arguments],
@@ -227,6 +234,10 @@ dsn = "{self.services.postgres_dsn}"
         """Return the orders in the simulated broker's own book."""
         path = self.directory / f"{account}.jsonl"
         return read_ledger(path) if path.exists() else []
+
+    def await_ends(self, account: AccountName, *recommendations: int) -> list[LogEvent]:
+        """Return the log as soon as each of `recommendations` has an end in it."""
+        return self.await_log(account, lambda events: set(recommendations) <= set(ends(events)))
 
     def await_log(
         self, account: AccountName, there: Callable[[list[LogEvent]], bool]
