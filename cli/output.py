@@ -73,11 +73,16 @@ def moment(value: datetime | None) -> str:
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table to stdout; columns that are too long fold, numbers stand to the right."""
+    """Write a table to stdout; what is too long folds in the last column, numbers stand right."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for column in columns:
+    for number, column in enumerate(columns, start=1):
         heading, where = column if isinstance(column, tuple) else (column, "left")
-        table.add_column(heading, justify="right" if where == "right" else "left", overflow="fold")
+        table.add_column(
+            heading,
+            justify="right" if where == "right" else "left",
+            overflow="fold",
+            no_wrap=number < len(columns),
+        )
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     _console().print(table)

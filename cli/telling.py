@@ -77,9 +77,15 @@ def _print_events(told: Sequence[Told]) -> None:
 
 def _print_gates(gates: Sequence[GateResult]) -> None:
     print_table(
-        ["Gate", "Verdict", "Observed", "Threshold", "Reason"],
-        ([one.gate, one.verdict.lower(), one.observed, one.threshold, one.reason] for one in gates),
+        ["Gate", "Verdict", "Why"],
+        ([one.gate, one.verdict.lower().replace("_", " "), _why(one)] for one in gates),
     )
+
+
+def _why(gate: GateResult) -> str:
+    if not gate.observed:
+        return gate.reason
+    return f"{gate.reason} ({gate.observed}; asked for: {gate.threshold})"
 
 
 def _gates(told: Sequence[Told]) -> Iterator[Sequence[GateResult]]:
@@ -97,7 +103,8 @@ def _when(event: AnyEvent) -> datetime | None:
 
 
 def _name(event: AnyEvent) -> str:
-    return _CAPITAL.sub(r" \1", type(event).__name__).strip().lower()
+    spaced = _CAPITAL.sub(r" \1", type(event).__name__).strip().lower()
+    return spaced.removeprefix("order ").removeprefix("recommendation ")
 
 
 def _what(event: AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case per event
