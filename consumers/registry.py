@@ -4,6 +4,7 @@ What was looked up once is remembered, so that decoding goes on while the regist
 """
 
 import json
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -167,6 +168,8 @@ class _Registry:
             self._client = SchemaRegistryClient({"url": url, **_BOUNDED})
         except ValueError as error:
             raise ConfigurationError(f"registry.url {self._url!r} is not usable: {error}") from None
+        # Whoever forgets to close leaves no connection behind all the same.
+        self.close = weakref.finalize(self, self._client.close)
 
     def look_up(self, subject: str, schema: Json) -> Registered | None:
         ours = _avro(schema)
@@ -201,9 +204,6 @@ class _Registry:
                 f"the registry at {self._url} took {subject} and does not know it: try again"
             )
         return Registered(subject, made.schema_id, made.version, new=True)
-
-    def close(self) -> None:
-        self._client.close()
 
     def _ask(self, question: Callable[[], _T]) -> _T | None:
         try:
