@@ -1,6 +1,7 @@
 """What goes into JSON columns: gates, market, whatever text the log brought."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, Final
 
@@ -8,12 +9,13 @@ from events.decision import GateResult, MarketSeen, OffsetsSeen
 from projections.stage import Json
 
 _NUL: Final = "\\u0000"
+_ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def json_text(value: object) -> Json:
     """Return `value` as JSON text; decimals keep their digits, as text, and a NUL is U+FFFD."""
     text = _ENCODER.encode(value)
-    return Json(text.replace(_NUL, "\ufffd") if _NUL in text else text)
+    return Json(_ESCAPED_NUL.sub("\\1\ufffd", text) if _NUL in text else text)
 
 
 def json_or_text(text: str | None) -> Json | None:

@@ -31,8 +31,8 @@ class Failures:
 class Driver:
     """One projection's engine, its failures, and shortcuts to feed it."""
 
-    def __init__(self, dsn: str, projection: Projection) -> None:
-        self.failures = Failures()
+    def __init__(self, dsn: str, projection: Projection, failures: Failures | None = None) -> None:
+        self.failures = failures or Failures()
         self.session = Session(dsn)
         self.engine = Engine(
             projection,

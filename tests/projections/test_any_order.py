@@ -1,0 +1,164 @@
+"""Whatever the batches, whatever is redelivered, whatever the order: the tables are the same."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.identifiers import AccountName
+from projections.apply import empty_stages, merge_rows, rows_of
+from projections.catalog import PROJECTIONS
+from projections.projection import Projection
+from projections.record import Record
+from projections.session import Session
+from tests.projections.driving import Driver, after, rows
+from tests.projections.story import Log
+
+LOGS: Final = tuple(projection for projection in PROJECTIONS if projection.reads_logs)
+TABLES: Final = [table for projection in LOGS for table in projection.tables]
+ENGINE_TABLES: Final = ["projection_checkpoints", "parked_events"]
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+def partly_then_wholly(log: Log, number: int) -> None:
+    log.intended(number)
+    log.filled(number, "4", "100")
+    log.accepted(number)
+    log.filled(number, "6", "101.5", before=("4", "400"))
+
+
+def partly_then_canceled(log: Log, number: int) -> None:
+    log.intended(number)
+    log.unknown(number)
+    log.accepted(number)
+    log.filled(number, "3", "99")
+    log.canceled(number, filled="3")
+
+
+def failed_before_an_order(log: Log, number: int) -> None:
+    log.failed(number)
+
+
+def failed_with_an_order(log: Log, number: int) -> None:
+    log.intended(number)
+    log.unknown(number)
+    log.failed(number, order=True)
+
+
+def rejected(log: Log, number: int) -> None:
+    log.intended(number)
+    log.rejected(number)
+
+
+def declined(log: Log, number: int) -> None:
+    log.declined(number)
+
+
+def a_run_and_an_incident(log: Log, _: int) -> None:
+    log.started()
+    log.incident()
+    log.stopped()
+
+
+LIVES: Final[list[Callable[[Log, int], None]]] = [
+    partly_then_wholly,
+    partly_then_canceled,
+    failed_before_an_order,
+    failed_with_an_order,
+    rejected,
+    declined,
+    a_run_and_an_incident,
+]
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[Record]:
+    """Two accounts' logs; some events stand in them twice, as a bug or a crash would leave them."""
+    logs = [Log(AccountName("tiny")), Log(AccountName("large"))]
+    for log in logs:
+        for number, life in enumerate(draw(st.lists(st.sampled_from(LIVES), max_size=5)), 1):
+            life(log, number)
+        if log.events:
+            log.events.extend(draw(st.lists(st.sampled_from(log.events), max_size=3)))
+    return [record for log in logs for record in log.records()]
+
+
+@pytest.fixture(scope="module")
+def dsn(make_database: Callable[..., str], migrated_template: str) -> str:
+    return make_database(migrated_template)
+
+
+def emptied(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"TRUNCATE {', '.join(TABLES + ENGINE_TABLES)}".encode())
+
+
+def tables(dsn: str) -> Tables:
+    return {
+        table: sorted((dict(row) for row in rows(dsn, table, "1")), key=repr) for table in TABLES
+    }
+
+
+def applied(dsn: str, batches: Sequence[Sequence[Record]]) -> Tables:
+    emptied(dsn)
+    for projection in LOGS:
+        driver = Driver(dsn, projection)
+        driver.begin(record for batch in batches for record in batch)
+        for batch in batches:
+            driver.engine.apply(batch, after(batch))
+        driver.close()
+        assert driver.failures.heard == []
+    return tables(dsn)
+
+
+def merged(dsn: str, batches: Sequence[Sequence[Record]]) -> Tables:
+    """Merge without checkpoints, so that nothing keeps the log's order."""
+    emptied(dsn)
+    session = Session(dsn)
+    for projection in LOGS:
+        connection = session.connection(projection.stages)
+        with connection.transaction():
+            for batch in batches:
+                merge_rows(connection, projection, all_rows(projection, batch))
+                empty_stages(connection, projection)
+    session.close()
+    return tables(dsn)
+
+
+def all_rows(projection: Projection, batch: Sequence[Record]) -> list[Any]:
+    return [row for record in batch for row in rows_of(projection, record)]
+
+
+def cut(draw: Callable[[Any], Any], stream: list[Record]) -> list[list[Record]]:
+    cuts = sorted(draw(st.sets(st.integers(0, len(stream)), max_size=6)) | {0, len(stream)})
+    return [stream[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_rows_are_the_same_however_batches_are_cut_and_redelivered(
+    dsn: str, data: st.DataObject
+) -> None:
+    stream = data.draw(records())
+    batches = cut(data.draw, stream)
+    again = [data.draw(st.booleans()) for _ in batches]
+    redelivered = [
+        batch
+        for number, twice in enumerate(again)
+        for batch in (batches[max(0, number - 1) : number + 1] if twice else [batches[number]])
+    ]
+
+    assert applied(dsn, redelivered) == applied(dsn, [stream])
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_rows_are_the_same_in_whatever_order_they_are_merged(dsn: str, data: st.DataObject) -> None:
+    stream = data.draw(records())
+    shuffled = cut(data.draw, list(data.draw(st.permutations(stream))))
+
+    assert merged(dsn, shuffled) == applied(dsn, [stream])
