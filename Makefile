@@ -1,0 +1,46 @@
+# Every target makes .venv from the hashed lock first, and does nothing twice.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check sweep up down clean lock
+
+demo: $(READY) ## the whole system at work
+	@$(BIN)/dispatcher demo $(ARGS)
+
+test: $(READY) ## everything, on real services
+	@$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## style, types, walls and the pure core: seconds, no services
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config
+
+sweep: $(READY) ## the tests that repeat, at their full numbers
+	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest tests/accounts tests/dispatcher tests/projections $(ARGS)
+
+up: $(READY) ## Kafka, registry and PostgreSQL in .stack/
+	@$(BIN)/dispatcher stack up
+
+down: $(READY)
+	@$(BIN)/dispatcher stack down
+
+clean: ## remove what these targets made
+	@if [ -d .stack ]; then $(BIN)/dispatcher stack down --purge; fi
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+lock: ## write requirements.lock anew from pyproject.toml; needs uv
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv from requirements.lock …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
