@@ -68,7 +68,8 @@ class Lane:
         return applied
 
     def fall_behind(self, error: Exception) -> None:
-        """Wait, longer each time, before trying again."""
+        """Wait, longer each time, before trying again; say so until that is no news."""
+        long_known = self.behind and self._wait_ms == self._max_ms
         self.behind = True
         self._retry_at = time.monotonic() + self._wait_ms / 1000
         event = (
@@ -76,9 +77,10 @@ class Lane:
             if isinstance(error, DatabaseUnavailable)
             else "projection_interrupted"
         )
-        get_log().warning(
-            event, projection=self.name, error=str(error), next_try_in_ms=self._wait_ms
-        )
+        if not long_known:
+            get_log().warning(
+                event, projection=self.name, error=str(error), next_try_in_ms=self._wait_ms
+            )
         self._wait_ms = min(2 * self._wait_ms, self._max_ms)
 
     def stands_at(self, partition: Partition) -> int:
@@ -110,4 +112,5 @@ class Lane:
             self.fall_behind(error)
             return None
         self.behind = False
+        get_log().info("projection_resumed", projection=self.name)
         return self.engine.checkpoints

@@ -1,6 +1,7 @@
 """The projector's life: join the group, apply batches, keep polling whatever else is down."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -104,7 +105,7 @@ class _Projector:
         self._assigned: set[Partition] = set()
         self._at_end: set[Partition] = set()
         self._committed: dict[Partition, int] = {}
-        self._paused = False
+        self._paused: set[Partition] = set()
         self._consumer = Consumer(
             consumer_config(
                 settings.cluster.bootstrap_servers,
@@ -235,12 +236,22 @@ class _Projector:
                     lane.fall_behind(ServiceUnreachable(sentence(error)))
 
     def _pause_or_resume(self) -> None:
-        """Fetch nothing while nobody can take it; polling goes on, and so does membership."""
-        nobody = all(lane.behind for lane in self._lanes)
-        if nobody != self._paused:
-            places = self._consumer.assignment()
-            (self._consumer.pause if nobody else self._consumer.resume)(places)
-            self._paused = nobody
+        """Fetch nothing that nobody can take now; polling goes on, and so does membership."""
+        idle = {
+            place
+            for place in self._assigned
+            if all(lane.behind for lane in self._lanes if lane.reads(place))
+        }
+        if idle - self._paused:
+            self._consumer.pause(self._named(idle - self._paused))
+        if self._paused - idle:
+            self._consumer.resume(self._named(self._paused - idle))
+        self._paused = idle
+
+    def _named(self, places: Iterable[Partition]) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._cluster.topic(topic), partition) for topic, partition in places
+        ]
 
     def _commit(self, *, wait: bool = False) -> None:
         """Tell Kafka, for tools that show lag; PostgreSQL's checkpoints are what counts."""
@@ -290,6 +301,7 @@ class _Projector:
             place = (self._cluster.plain(gone.topic), gone.partition)
             self._assigned.discard(place)
             self._at_end.discard(place)
+            self._paused.discard(place)
             self._committed.pop(place, None)
             for lane in self._lanes:
                 lane.lose(place)

@@ -1,6 +1,6 @@
 """An engine on a real database, and what its tables say."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -62,9 +62,11 @@ def after(records: Iterable[Record]) -> dict[tuple[str, int], int]:
     return ends
 
 
-def rows(dsn: str, table: str, order: str = "1, 2, 3") -> list[Mapping[str, Any]]:
+def rows(dsn: str, table: str, order: str = "1, 2, 3") -> list[dict[str, Any]]:
     with psycopg.connect(dsn, row_factory=dict_row) as connection:
-        query = sql.SQL(f"SELECT * FROM {{}} ORDER BY {order}").format(sql.Identifier(table))
+        query = sql.SQL("SELECT * FROM {} ORDER BY {}").format(
+            sql.Identifier(table), sql.SQL(order)
+        )
         return connection.execute(query).fetchall()
 
 

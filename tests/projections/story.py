@@ -22,7 +22,7 @@ from events.decision import (
     Stage,
     Verdict,
 )
-from events.envelope import Origin
+from events.envelope import Envelope, Origin
 from events.identifiers import AccountName, Leg, RecommendationId, client_order_id
 from events.order import (
     ExecutionMode,
@@ -126,7 +126,7 @@ class Log:
         quantity: str = "10",
         option: OptionQuote | None = None,
         leg: Leg = Leg.ENTRY,
-        **changes: Any,
+        **changes: Any,  # noqa: ANN401 -- any field of the event
     ) -> None:
         kind = InstrumentType.CALL if option else InstrumentType.STOCK
         self.append(
@@ -223,7 +223,7 @@ class Log:
             )
         )
 
-    def filled(
+    def filled(  # noqa: PLR0913 -- each is a fact about the fill
         self,
         recommendation: int,
         quantity: str,
@@ -233,7 +233,7 @@ class Log:
         option: OptionQuote | None = None,
         leg: Leg = Leg.ENTRY,
         ticker: str = "MSFT",
-        **changes: Any,
+        **changes: Any,  # noqa: ANN401 -- any field of the event
     ) -> None:
         cumulative = Decimal(before[0]) + Decimal(quantity)
         notional = Decimal(before[1]) + Decimal(quantity) * Decimal(price)
@@ -305,7 +305,7 @@ class Log:
     def _author(self) -> Author:
         return Author(account=self.account, run_id=RUN, config_hash="c0ffee", build="test")
 
-    def _about(self, recommendation: int, role: str, leg: Leg = Leg.ENTRY) -> Any:
+    def _about(self, recommendation: int, role: str, leg: Leg = Leg.ENTRY) -> Envelope:
         return self._author.about_recommendation(
             RecommendationId(recommendation),
             role,
@@ -346,7 +346,7 @@ def market() -> MarketSeen:
     )
 
 
-def recommendation(number: int, **changes: Any) -> RecommendationIssued:
+def recommendation(number: int, **changes: Any) -> RecommendationIssued:  # noqa: ANN401 -- any field
     return replace(
         RecommendationIssued(
             recommendation_id=number,

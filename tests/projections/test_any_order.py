@@ -1,6 +1,7 @@
 """Whatever the batches, whatever is redelivered, whatever the order: the tables are the same."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import psycopg
@@ -135,7 +136,7 @@ def all_rows(projection: Projection, batch: Sequence[Record]) -> list[Any]:
 
 def cut(draw: Callable[[Any], Any], stream: list[Record]) -> list[list[Record]]:
     cuts = sorted(draw(st.sets(st.integers(0, len(stream)), max_size=6)) | {0, len(stream)})
-    return [stream[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [stream[start:end] for start, end in pairwise(cuts)]
 
 
 @settings(max_examples=30)

@@ -86,7 +86,7 @@ def test_strike_and_expiry_are_read_from_the_symbol_where_no_quote_says_them(
     log = a_log()
     log.intended(1, option=OPTION)
     intent = log.events[0]
-    log.events[0] = replace(intent, option=None)  # type: ignore[type-var, arg-type] # an intent it is
+    log.events[0] = replace(intent, option=None)  # type: ignore[arg-type] # an intent it is
     log.filled(1, "2", "5.20", option=OPTION)
 
     fold(database, EXECUTIONS, log.records())

@@ -12,6 +12,7 @@ from events.recommendation import InstrumentType
 from events.topics import DEAD_LETTERS as DEAD_LETTERS_TOPIC
 from events.topics import PROJECTION_FAILURES, RECOMMENDATIONS
 from projections.catalog import PROJECTIONS, projection_named
+from projections.dead_letter import Headers
 from projections.dead_letters import DEAD_LETTERS
 from projections.executions import EXECUTIONS
 from projections.failures import FAILURES, failure_id, settlement_id
@@ -266,7 +267,7 @@ def test_a_dead_letter_keeps_its_bytes_and_says_where_it_came_from(database: str
         (("dlq.source.offset", b"9" * 40), ("dlq.reason", b"\x00\xff"), ("x", b"\xff")),
     ],
 )
-def test_no_header_can_make_a_dead_letter_fail(database: str, headers: Any) -> None:
+def test_no_header_can_make_a_dead_letter_fail(database: str, headers: Headers) -> None:
     origin = Origin(topic=DEAD_LETTERS_TOPIC.name, partition=0, offset=0)
     letter = read_record(CODEC, origin, key=b"", value=None, headers=headers)
 

@@ -1,11 +1,11 @@
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 import pytest
 
 from events.codec import Codec
+from events.envelope import Origin
 from events.identifiers import AccountName
 from events.projection import ProjectionFailed, ProjectionSettled, Settlement
 from projections.engine import Applied
@@ -13,9 +13,10 @@ from projections.executions import EXECUTIONS
 from projections.failures import failure_id
 from projections.faults import FailureNotRecorded
 from projections.parked import list_parked, show_parked
-from projections.projection import Projection
+from projections.projection import Projection, Readable
 from projections.record import Record
 from projections.retry import Retried, Retry
+from projections.stage import Row
 from projections.status import STATUS
 from tests.projections.driving import Driver, Failures, after, rows
 from tests.projections.story import CODEC, NOW, KnownSchemas, Log, record
@@ -150,7 +151,7 @@ def test_every_account_can_have_a_culprit_in_one_batch(database: str, driver: Dr
 
 
 def test_a_bug_in_a_row_function_parks_the_event_it_breaks_on(database: str) -> None:
-    def breaks(event: Any, origin: Any) -> Any:
+    def breaks(event: Readable, origin: Origin) -> Iterable[Row]:
         if origin.offset == 2:
             raise ZeroDivisionError("division by zero")
         return EXECUTIONS.rows(event, origin)
@@ -185,9 +186,8 @@ def checkpoint(dsn: str) -> int:
     return int(rows(dsn, "projection_checkpoints")[0]["next_offset"])
 
 
-def test_the_failure_is_acknowledged_before_the_checkpoint_moves(
-    database: str, driver: Driver
-) -> None:
+@pytest.mark.usefixtures("driver")
+def test_the_failure_is_acknowledged_before_the_checkpoint_moves(database: str) -> None:
     seen: list[int] = []
 
     class Watching(Failures):
@@ -224,9 +224,6 @@ def test_no_error_is_hidden_behind_an_aborted_transaction(database: str, driver:
     assert all("InFailedSqlTransaction" not in told.error for told in driver.failures.heard)
     assert driver.apply(traded("large", "MSFT").records()) == Applied(applied=2)
     assert executed(database) == {"large": [1]}
-
-
-Retrying = Callable[[], Retried]
 
 
 @pytest.fixture
