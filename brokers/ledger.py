@@ -24,24 +24,26 @@ class Ledger:
     def __init__(self, path: Path | None) -> None:
         """Remember orders in the file at `path`, or in memory alone when it is None."""
         self._orders: dict[ClientOrderId, OrderReport] = {}
+        self._path = path
         self._file: IO[bytes] | None = None
+        self._taken_up = 0
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b", buffering=0)
-            self._file.seek(0)
 
     @contextmanager
     def exclusive(self) -> Iterator[dict[ClientOrderId, OrderReport]]:
         """Hold the ledger alone and yield all that stands in it, other processes' lines too."""
-        if self._file is None:
+        if self._path is None:
             yield self._orders
             return
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            self._take_up(self._file)
-            yield self._orders
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+        with self._path.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # released by closing
+            self._file = file
+            try:
+                self._take_up(file)
+                yield self._orders
+            finally:
+                self._file = None
 
     def append(self, order: OrderReport) -> None:
         """Write `order` down; to be called while holding `exclusive`."""
@@ -49,12 +51,15 @@ class Ledger:
             # Handed to the operating system, not forced to disk: it outlives this process, which
             # is what a simulated broker must outlive.
             self._file.write(json.dumps(_to_json(order)).encode() + b"\n")
+            self._taken_up = self._file.tell()
         self._orders[order.client_order_id] = order
 
     def _take_up(self, file: IO[bytes]) -> None:
+        file.seek(self._taken_up)
         for line in file.read().splitlines():
             order = _from_json(json.loads(line))
             self._orders[order.client_order_id] = order
+        self._taken_up = file.tell()
 
 
 def read_ledger(path: Path) -> list[OrderReport]:
