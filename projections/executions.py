@@ -15,11 +15,10 @@ from events.order import (
     OrderRejected,
     OrderResent,
 )
+from projections.fill_rows import FillRow, fill_row
 from projections.order_rows import (
-    FillRow,
     OrderIntentRow,
     OrderStateRow,
-    fill_row,
     intent_row,
     state_row,
 )

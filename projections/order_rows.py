@@ -1,7 +1,7 @@
-"""Rows of orders and fills: what the intent said, what became of the order, each trade."""
+"""Rows of orders: what the intent said, what became of the order."""
 
 from datetime import date, datetime
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, assert_never
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from events.order import (
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
-    OrderFilled,
     OrderIntended,
     OrderOutcomeUnknown,
     OrderRejected,
@@ -20,14 +19,13 @@ from events.order import (
 )
 from events.recommendation import InstrumentType
 from events.sanity import OCC_PATTERN
-from events.values import PRECISION, Money, Quantity, money
+from events.values import Money, Quantity
 from projections.precedence import latest
 from projections.stage import Json
 from projections.texts import gates_json, json_or_text, json_text, market_dict, parsed, seen_dict
 
 _WORKING: Final = 1
 _ENDED: Final = 2
-_DIVISION: Final = Context(prec=2 * PRECISION)
 _OCC_TAIL: Final = 15  # yymmdd, C or P, and the strike in thousandths: eight digits
 
 
@@ -89,34 +87,6 @@ class OrderStateRow(NamedTuple):
     broker_order_id: str | None
 
 
-class FillRow(NamedTuple):
-    """One trade. Prices are US dollars per share, `notional` the order's dollars so far."""
-
-    account_name: str
-    client_order_id: str
-    fill_key: str
-    event_id: UUID
-    recommendation_id: int | None
-    leg: Leg | None
-    broker_order_id: str
-    ticker: str
-    symbol: str
-    instrument_type: str
-    multiplier: int
-    side: str
-    quantity: Quantity
-    price: Money
-    cumulative_quantity: Quantity
-    cumulative_notional: Money
-    average_price: Money
-    notional: Money
-    fees: Money
-    filled_at: datetime
-    fill_model: str
-    slippage_bps: int | None
-    log_offset: int
-
-
 OrderOutcome: TypeAlias = (
     OrderAccepted
     | OrderResent
@@ -173,37 +143,6 @@ def intent_row(event: OrderIntended, offset: int) -> OrderIntentRow:
         explain_json=_explanation(event),
         risk_json=gates_json(event.gates),
         features_snapshot=json_or_text(event.features_snapshot),
-        log_offset=offset,
-    )
-
-
-def fill_row(event: OrderFilled, offset: int) -> FillRow:
-    """Return the row of a fill that stands at `offset` of its account's log."""
-    envelope = event.envelope
-    average = _DIVISION.divide(event.cumulative_notional, event.cumulative_quantity)
-    return FillRow(
-        account_name=envelope.account_name,
-        client_order_id=event.client_order_id,
-        fill_key=event.fill_key,
-        event_id=envelope.event_id,
-        recommendation_id=envelope.recommendation_id,
-        leg=envelope.leg,
-        broker_order_id=event.broker_order_id,
-        ticker=event.ticker,
-        symbol=event.symbol,
-        instrument_type=event.instrument_type.value,
-        multiplier=event.multiplier,
-        side=event.side.value,
-        quantity=event.quantity,
-        price=event.price,
-        cumulative_quantity=event.cumulative_quantity,
-        cumulative_notional=event.cumulative_notional,
-        average_price=money(average),
-        notional=_DIVISION.multiply(event.cumulative_notional, Decimal(event.multiplier)),
-        fees=event.fees,
-        filled_at=event.filled_at,
-        fill_model=event.fill_model,
-        slippage_bps=event.slippage_bps,
         log_offset=offset,
     )
 
