@@ -54,8 +54,9 @@ def exit_code_of(error: Exception) -> int | None:
 
 def report(error: Exception, code: int, *, as_json: bool) -> None:
     """Write the error to stderr: as one sentence, or as ``{"error": {…}}``."""
+    sentence = " ".join(str(error).split())  # drivers like to say theirs on several lines
     if as_json:
-        said = {"type": type(error).__name__, "message": str(error), "exit_code": code}
+        said = {"type": type(error).__name__, "message": sentence, "exit_code": code}
         sys.stderr.write(json.dumps({"error": said}, ensure_ascii=False) + "\n")
     else:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{sentence}\n")

@@ -38,7 +38,10 @@ def check(*, config: Config = None, as_json: AsJson = False) -> None:
     found = schema_findings(source)
     if as_json:
         print_json({"checked": len(EVENTS), "findings": found})
+    else:
+        for finding in found or [
+            f"All {len(EVENTS)} schemas are registered as this build has them."
+        ]:
+            say(finding)
     if found:
-        raise DifferenceFound("; ".join(found))
-    if not as_json:
-        say(f"All {len(EVENTS)} schemas are registered as this build has them.")
+        raise DifferenceFound(f"{len(found)} of {len(EVENTS)} schemas are not this build's")

@@ -52,10 +52,11 @@ def check(*, config: Config = None, as_json: AsJson = False) -> None:
     )
     if as_json:
         print_json({"findings": found})
+    else:
+        for finding in found or ["Every topic is as it must be."]:
+            say(finding)
     if found:
-        raise DifferenceFound(";\n".join(found))
-    if not as_json:
-        say("Every topic is as it must be.")
+        raise DifferenceFound(f"{len(found)} findings about the topics: each one names its cure")
 
 
 def _accounts(settings: Settings) -> list[AccountName]:

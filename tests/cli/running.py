@@ -1,0 +1,94 @@
+"""The real command line, as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:  # noqa: ANN401 -- whatever JSON it printed
+        """Everything on stdout, as the one JSON document it has to be."""
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """Everything on stderr: one line, and no traceback."""
+        assert "Traceback" not in self.err, self.err
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`dispatcher` in a directory of its own, where its configuration may lie."""
+
+    directory: Path
+
+    def __call__(
+        self, *arguments: str, stdin: str | bytes = "", environ: Mapping[str, str] | None = None
+    ) -> Answer:
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("DISPATCHER")
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            cwd=self.directory,
+            env={**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **(environ or {})},
+            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where services are, for a configuration; nothing listens at the ones not given."""
+
+    bootstrap_servers: str = "127.0.0.1:9"
+    registry_url: str = "http://127.0.0.1:9"
+    postgres_dsn: str = "postgresql://somebody:hush@127.0.0.1:9/nothing"
+    prefix: str = ""
+
+    def configuration(self) -> str:
+        """Two simulated accounts over these services, on the recommendations' own clock."""
+        accounts = "".join(
+            f"""
+            [accounts.{name}]
+            mode = "SIMULATED"
+            preset = "{preset}"
+            start_from = "earliest"
+            starting_cash = {cash}
+            clock = "historical"
+            """
+            for name, preset, cash in (("large-default", "large", 100_000), ("tiny", "tiny", 1_000))
+        )
+        return (
+            f'[kafka]\nbootstrap_servers = "{self.bootstrap_servers}"\n'
+            f'topic_prefix = "{self.prefix}"\n'
+            f'[registry]\nurl = "{self.registry_url}"\n'
+            f'[postgres]\ndsn = "{self.postgres_dsn}"\n{accounts}'
+        )
+
+    def at(self, directory: Path) -> Command:
+        """Return the command, with this configuration in its directory."""
+        (directory / "dispatcher.toml").write_text(self.configuration(), encoding="utf-8")
+        return Command(directory)

@@ -1,0 +1,188 @@
+"""One way through everything, by commands alone; then every question is asked about it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.cli.advice import line, lines
+from tests.cli.running import Command, Place
+from tests.services import Services
+
+BOUGHT, DOUBTED, NONSENSE = 11, 12, 13
+
+
+@pytest.fixture(scope="module")
+def traded(
+    services: Services,
+    make_database: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Command:
+    """Two accounts that have seen one good, one doubtful and one undecodable recommendation."""
+    place = Place(
+        services.bootstrap_servers,
+        services.registry_url,
+        make_database(),
+        f"t{uuid4().hex[:12]}.",
+    )
+    dispatcher = place.at(tmp_path_factory.mktemp("traded"))
+    advice = lines(line(BOUGHT), line(DOUBTED, ticker="AAPL", confidence="0.1"))
+    _done(dispatcher, "topics", "apply")
+    _done(dispatcher, "schemas", "register")
+    _done(dispatcher, "migrate")
+    _done(dispatcher, "recommendations", "publish", "-", stdin=advice)
+    producer = Producer({"bootstrap.servers": place.bootstrap_servers})
+    producer.produce(f"{place.prefix}recommendations", b"no event")
+    assert producer.flush(30) == 0
+    _done(dispatcher, "accounts", "run", "large-default", "--until-caught-up")
+    _done(dispatcher, "projections", "run", "--until-caught-up")
+    return dispatcher
+
+
+def _done(dispatcher: Command, *arguments: str, stdin: str = "") -> None:
+    answer = dispatcher(*arguments, stdin=stdin)
+    assert answer.code == 0, answer.err
+
+
+def test_a_run_says_on_stderr_what_it_does_as_json_lines(traded: Command) -> None:
+    answer = traded("accounts", "run", "large-default", "--until-caught-up", "--json")
+
+    assert answer.code == 0
+    assert answer.data["recommendations_read"] == 0
+    events = [json.loads(one)["event"] for one in answer.err.splitlines()]
+    assert events[0] == "dispatcher_start"
+    assert events[-1] == "dispatcher_shutdown"
+
+
+def test_a_story_shows_gates_order_and_fill_with_their_offsets(traded: Command) -> None:
+    answer = traded("recommendations", "show", str(BOUGHT))
+
+    assert answer.code == 0
+    assert "Account large-default: executed" in answer.out
+    assert "Account tiny: not decided yet" in answer.out
+    assert "confidence" in answer.out
+    assert max(len(one) for one in answer.out.splitlines()) <= 80
+
+
+def test_a_story_as_json_has_every_event_in_the_logs_order(traded: Command) -> None:
+    story = traded("recommendations", "show", str(BOUGHT), "--json").data
+
+    assert [one["offset"] for one in story["issued"]] == [0]
+    told = story["accounts"]["large-default"]
+    assert [one["type"] for one in told] == ["OrderIntended", "OrderAccepted", "OrderFilled"]
+    assert [one["offset"] for one in told] == sorted(one["offset"] for one in told)
+    assert all(one["event"]["envelope"]["recommendation_id"] == BOUGHT for one in told)
+    assert story["accounts"]["tiny"] == []
+
+
+def test_a_declined_recommendation_names_its_gates(traded: Command) -> None:
+    answer = traded("recommendations", "show", str(DOUBTED))
+
+    assert "Account large-default: declined" in answer.out
+    assert "by confidence" in answer.out
+
+
+def test_a_recommendation_that_nobody_issued_is_not_found(traded: Command) -> None:
+    answer = traded("recommendations", "show", "999")
+
+    assert answer.code == 5
+    assert "recommendation 999" in answer.sentence
+
+
+def test_an_account_is_shown_as_its_log_tells_it(traded: Command) -> None:
+    shown = traded("accounts", "show", "large-default", "--json").data["log"]
+
+    assert shown["ends"] == {"executed": 1, "declined": 1, "rejected": 0, "expired": 0, "failed": 0}
+    [position] = shown["positions"]
+    assert position["symbol"] == "MSFT"
+    assert shown["trading"]["status"] == "ACTIVE"
+    text = traded("accounts", "show", "large-default").out
+    assert "1 executed, 1 declined" in text
+    assert max(len(one) for one in text.splitlines()) <= 80
+
+
+def test_accounts_are_listed_and_one_that_never_ran_says_so(traded: Command) -> None:
+    found = {one["name"]: one for one in traded("accounts", "list", "--json").data}
+
+    assert found["large-default"]["log"]["open_positions"] == 1
+    assert found["tiny"]["log"] is None
+    text = traded("accounts", "list").out
+    assert "never run" in text
+    assert "active" in text
+
+
+def test_an_execution_is_listed_from_the_tables(traded: Command) -> None:
+    [one] = traded("executions", "list", "--json").data
+
+    assert (one["recommendation_id"], one["account_name"]) == (BOUGHT, "large-default")
+    assert "MSFT" in traded("executions", "list", "--account", "large-default").out
+    assert traded("executions", "list", "--account", "tiny", "--json").data == []
+
+
+def test_an_account_that_is_not_configured_has_no_executions_to_list(traded: Command) -> None:
+    answer = traded("executions", "list", "--account", "large")
+
+    assert answer.code == 5
+    assert "large-default, tiny" in answer.sentence
+
+
+def test_projections_say_how_far_they_are(traded: Command) -> None:
+    # Whoever ran in between has written: project that as well.
+    _done(traded, "projections", "run", "--until-caught-up")
+
+    found = traded("projections", "status", "--json").data
+
+    assert {one["projection"] for one in found} >= {"executions", "status", "failures"}
+    assert {one["behind"] for one in found} == {0}
+    assert {one["parked"] for one in found} == {0}
+    assert "executions" in traded("projections", "status").out
+
+
+def test_nothing_is_parked_and_what_is_not_parked_is_not_found(traded: Command) -> None:
+    assert traded("projections", "parked", "list", "--json").data == []
+
+    for arguments in (("executions", "recommendations"), ("exekutions", "recommendations")):
+        answer = traded("projections", "parked", "show", *arguments)
+        assert answer.code == 5
+        assert arguments[0] in answer.sentence
+
+
+def test_nothing_has_failed_and_an_unknown_failure_is_not_found(traded: Command) -> None:
+    assert traded("failures", "list", "--json").data == []
+
+    answer = traded("failures", "show", "3f2a9c1e")
+
+    assert answer.code == 5
+    assert "3f2a9c1e" in answer.sentence
+
+
+def test_a_database_without_tables_is_told_to_migrate(
+    traded: Command, make_database: Callable[..., str]
+) -> None:
+    empty = {"DISPATCHER__POSTGRES__DSN": make_database()}
+
+    for arguments in (("executions", "list"), ("failures", "list"), ("projections", "status")):
+        answer = traded(*arguments, environ=empty)
+        assert answer.code == 3
+        assert "dispatcher migrate" in answer.sentence
+
+
+def test_migrating_twice_changes_nothing(traded: Command) -> None:
+    assert traded("migrate", "--json").data == {"applied": []}
+    assert traded("migrate", "--dry-run", "--json").data == {"pending": []}
+
+
+def test_checks_that_find_nothing_end_with_0(traded: Command) -> None:
+    assert traded("topics", "check", "--json").data == {"findings": []}
+    assert traded("schemas", "check", "--json").data["findings"] == []
+
+
+def test_a_configuration_may_lie_anywhere(traded: Command, tmp_path: Path) -> None:
+    file = traded.directory / "dispatcher.toml"
+
+    answer = Command(tmp_path)("topics", "check", "--config", str(file))
+
+    assert answer.code == 0
