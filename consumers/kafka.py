@@ -14,7 +14,7 @@ from confluent_kafka import (
 )
 
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
-from consumers.logs import get_log
+from consumers.logs import get_log, kafka_client_log
 
 METADATA_TIMEOUT_S: Final = 10.0
 _LOG_GONE: Final = frozenset(
@@ -61,6 +61,7 @@ def consumer_config(bootstrap_servers: str, group: str, **more: Any) -> dict[str
         "allow.auto.create.topics": False,
         "enable.partition.eof": True,
         "error_cb": _say,
+        "logger": kafka_client_log(),
         **more,
     }
 

@@ -1,6 +1,7 @@
 """Log lines as JSON on stderr: ``{"timestamp", "event", "data": {…}}``, one object per line."""
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -41,6 +42,20 @@ def get_log(**always: object) -> FilteringBoundLogger:
     ``{"timestamp": …, "event": …, "data": {"account_name": "tiny", "count": 3, "level": "info"}}``.
     """
     return cast("FilteringBoundLogger", structlog.get_logger(**always))
+
+
+class _Forwarding(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        get_log().log(record.levelno, "kafka_client", message=record.getMessage())
+
+
+def kafka_client_log() -> logging.Logger:
+    """Return where librdkafka is to write, so that its words become log lines like all others."""
+    logger = logging.getLogger("dispatcher.kafka_client")
+    if not logger.handlers:
+        logger.addHandler(_Forwarding())
+        logger.propagate = False
+    return logger
 
 
 def _under_data(_logger: WrappedLogger, _method: str, event: EventDict) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """Fixtures for everybody: real services once a session, everything else new for each test."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +14,7 @@ from consumers.registry import RegistrySchemaSource, register
 from events.codec import Codec
 from migrations.apply import migrate
 from stack.up import start, stop
+from tests.dispatcher.world import World
 from tests.services import Services, running_services
 
 hypothesis_settings.register_profile("project", deadline=None, print_blob=True)
@@ -90,3 +92,21 @@ def database(
     name = dsn.rsplit("/", 1)[1]
     with psycopg.connect(services.postgres_dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def world(services: Services, cluster: Cluster, codec: Codec, tmp_path: Path) -> Iterator[World]:
+    world = World(services, cluster, codec, tmp_path)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def breakable_world(breakable: Services, tmp_path: Path) -> Iterator[World]:
+    """A world on services that the test may break."""
+    source = RegistrySchemaSource(breakable.registry_url)
+    cluster = Cluster(breakable.bootstrap_servers, f"t{uuid4().hex[:12]}.")
+    world = World(breakable, cluster, Codec(source), tmp_path)
+    yield world
+    world.close()
+    source.close()

@@ -12,9 +12,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from accounts.state import AccountState
 from brokers.broker import Broker
-from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
 from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.opening import (
     Counts,

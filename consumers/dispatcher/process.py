@@ -9,8 +9,9 @@ from uuid import uuid4
 
 from brokers.broker import Broker
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
-from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.clock import Clock, SystemClock
 from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.life import Dispatcher, Equipment
 from consumers.dispatcher.opening import Counts
 from consumers.logs import get_log

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from consumers.cluster import Cluster
 from consumers.errors import Fenced, SeatLost, ServiceUnreachable
 from consumers.kafka import is_fenced, sentence
+from consumers.logs import kafka_client_log
 from events.identifiers import AccountName
 
 _RETRY_PAUSE_S: Final = 0.005
@@ -62,6 +63,7 @@ class Seat:
                 "retry.backoff.ms": 1,
                 "retry.backoff.max.ms": 50,
                 "allow.auto.create.topics": False,
+                "logger": kafka_client_log(),
             }
         )
         try:

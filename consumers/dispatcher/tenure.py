@@ -12,8 +12,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
-from consumers.clock import Clock, HistoricalClock, SystemClock
+from consumers.clock import Clock, SystemClock
 from consumers.dispatcher.decider import Decider, Decisions
+from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.intake import Incoming, Intake
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.opening import Counts, dispatcher_stopped
