@@ -1,0 +1,53 @@
+import psycopg
+import pytest
+
+from tests.cli.advice import line
+from tests.cli.running import Command, Place
+
+WHERE = ("executions", "dispatch.events.large-default")
+
+
+@pytest.fixture
+def stuck(dispatcher: Command, place: Place) -> Command:
+    """An executed recommendation whose execution the table refuses."""
+    _sql(place, "ALTER TABLE dispatch_executions ADD CONSTRAINT no_msft CHECK (ticker <> 'MSFT')")
+    for arguments in (
+        ("topics", "apply"),
+        ("recommendations", "publish", "-"),
+        ("accounts", "run", "large-default", "--until-caught-up"),
+        ("projections", "run", "--until-caught-up"),
+        ("projections", "run", "--until-caught-up"),  # what was said about the failure itself
+    ):
+        answer = dispatcher(*arguments, stdin=line(7))
+        assert answer.code == 0, answer.err
+    return dispatcher
+
+
+def test_what_is_parked_can_be_looked_at_and_retried_once_it_is_mended(
+    stuck: Command, place: Place
+) -> None:
+    [queue] = stuck("projections", "parked", "list", "--json").data
+    assert (queue["projection"], queue["topic"]) == WHERE
+    assert "no_msft" in queue["error"]
+    [failure] = stuck("failures", "list", "--json").data
+    shown = stuck("failures", "show", failure["event_id"][:8])
+    assert "projection_failed" in shown.out
+    assert "no_msft" in shown.out
+    parked = stuck("projections", "parked", "show", *WHERE, "--json").data
+    assert any(one["failed"] and "no_msft" in one["error"] for one in parked)
+
+    in_vain = stuck("projections", "parked", "retry", *WHERE)
+    _sql(place, "ALTER TABLE dispatch_executions DROP CONSTRAINT no_msft")
+    mended = stuck("projections", "parked", "retry", *WHERE, "--json")
+
+    assert in_vain.code == 6
+    assert "still cannot be applied" in in_vain.sentence
+    assert mended.code == 0
+    assert mended.data["waiting"] == 0
+    [execution] = stuck("executions", "list", "--json").data
+    assert execution["recommendation_id"] == 7
+
+
+def _sql(place: Place, statement: str) -> None:
+    with psycopg.connect(place.postgres_dsn, autocommit=True) as connection:
+        connection.execute(statement.encode())
