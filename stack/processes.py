@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped] # it ships no type information
+import psutil
 
 # The inner shell writes its own number to standard output (the pid file) and becomes the server,
 # so no moment exists in which a killed starter leaves a server without a pid file. The outer one
