@@ -1,0 +1,69 @@
+"""Every command line in the documentation exists: its nouns, verbs, options and arguments."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.errors import exit_code_of
+from cli.main import app
+from consumers import errors
+from tests.docs.pages import PAGES, ROOT, inline_code, name_of, shell_lines
+
+
+def leaf_of(words: list[str]) -> tuple[Any, list[str]]:
+    """Return the command that `words` (without ``dispatcher``) name, and the words left over."""
+    command: Any = typer.main.get_command(app)
+    left, context = words, None
+    while left and not left[0].startswith("-") and hasattr(command, "resolve_command"):
+        context = command.context_class(command, info_name=command.name, parent=context)
+        _, command, left = command.resolve_command(context, left)
+    return command, left
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_line_is_one_that_could_be_typed(page: Path) -> None:
+    for words in shell_lines(page):
+        if words[0] == "dispatcher":
+            command, left = leaf_of(words[1:])
+            command.make_context(command.name, left)  # raises a usage error where it must
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_named_in_a_sentence_exists(page: Path) -> None:
+    for code in inline_code(page):
+        if re.match(r"dispatcher( [a-z]|$)", code):
+            command, left = leaf_of(code.split()[1:])
+            known = {option for param in command.params for option in param.opts}
+            assert {word for word in left if word.startswith("-")} <= known, code
+
+
+def test_a_command_that_does_not_exist_would_be_noticed() -> None:
+    with pytest.raises(Exception, match="No such command"):
+        leaf_of(["accounts", "fly"])
+    command, left = leaf_of(["accounts", "run", "tiny", "--fast"])
+    with pytest.raises(Exception, match="No such option"):
+        command.make_context("run", left)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_make_target_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for words in shell_lines(page):
+        if words[0] == "make":
+            assert set(words[1:]) <= targets, words
+
+
+def test_the_readme_lists_every_exit_code_that_an_error_can_have() -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", _readme(), re.MULTILINE)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    known = {exit_code_of(kind("")) for kind in kinds if issubclass(kind, errors.DispatcherError)}
+
+    assert known <= listed
+    assert {0, 1, 2, 130} <= listed
+
+
+def _readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
