@@ -87,7 +87,7 @@ class TuningSettings(_Table):
     poll_timeout_ms: Annotated[Whole, Field(gt=0, le=5_000)] = 200
     drain_timeout_ms: Annotated[Whole, Field(gt=0)] = 10_000
     max_batch: Annotated[Whole, Field(gt=0, le=10_000)] = 500
-    max_unsubmitted: Annotated[Whole, Field(gt=0, le=1_000)] = 16
+    max_unsubmitted: Annotated[Whole, Field(gt=0, le=16)] = 16
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

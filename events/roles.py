@@ -35,12 +35,17 @@ def outcome_unknown(number: int) -> str:
     return f"unknown-{number}"
 
 
-def fill(cumulative_quantity: Decimal) -> str:
-    """Return the role of `OrderFilled`: the order's cumulative quantity after the fill.
+def fill_key(cumulative_quantity: Decimal) -> str:
+    """Return what tells one fill of an order from another: the cumulative quantity after it.
 
     A websocket and an activity name one fill differently; its cumulative quantity is the same.
     """
-    return f"fill-{cumulative_quantity.normalize():f}"
+    return f"{cumulative_quantity.normalize():f}"
+
+
+def fill(cumulative_quantity: Decimal) -> str:
+    """Return the role of `OrderFilled`."""
+    return f"fill-{fill_key(cumulative_quantity)}"
 
 
 def halt(number: int) -> str:

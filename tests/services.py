@@ -62,12 +62,13 @@ def _from_environment() -> Services | None:
 def _docker_runs() -> bool:
     import docker  # noqa: PLC0415 -- slow to import, needed only to ask
 
+    client = docker.DockerClient.from_env(version="1.41", timeout=5)
     try:
-        client = docker.from_env(timeout=5)
-    except docker.errors.DockerException:
+        return bool(client.ping())
+    except (docker.errors.DockerException, OSError):
         return False
-    client.close()
-    return True
+    finally:
+        client.close()
 
 
 @contextmanager

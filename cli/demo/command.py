@@ -16,7 +16,7 @@ HISTORY_STARTS: Final = date(1990, 1, 2)
 DEFAULT_START: Final = date(2014, 1, 2)
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def demo(
     *,
     start: Annotated[
@@ -25,6 +25,7 @@ def demo(
             "--from",
             formats=["%Y-%m-%d"],
             help="First day of history; 1990-01-02 takes all of it. The last is 2022-12-28.",
+            show_default="2014-01-02",
         ),
     ] = datetime(2014, 1, 2),  # noqa: DTZ001 -- a day, which typer can only read as a datetime
     keep: Annotated[

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from accounts.evolve import evolve
-from accounts.state import AccountState, OpenOrder
+from accounts.state import AccountState, OpenOrder, TradingStatus
 from brokers.broker import Broker, OrderRequest
 from consumers.clock import Clock
 from consumers.dispatcher.outcomes import Fact, IsUnclear, NeverSent, Reported, Writer, events_of
@@ -47,7 +47,12 @@ class Orders:
                 order = state.orders.get(ClientOrderId(event.client_order_id))
             else:
                 continue
-            if order is not None:
+            if order is None:
+                continue
+            if state.trading.status is TradingStatus.HALTED:
+                halted = NeverSent(order=order.client_order_id, why="it was never sent")
+                self._facts.append(halted)
+            else:
                 self._submit(order, event, stamped_at_s)
 
     def watch(self, orders: Iterable[OpenOrder]) -> None:

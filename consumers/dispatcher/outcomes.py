@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from accounts.state import AccountState, OpenOrder
+from accounts.state import AccountState, OpenOrder, Trading, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
 from brokers.errors import OrderRefused
@@ -110,13 +110,26 @@ def events_of(fact: Fact, state: AccountState, writer: Writer) -> list[LogEvent]
                     how=fact.how,
                 )
             ]
+        case NeverSent() if order.status is Standing.ACCEPTED:
+            told = _incident(
+                "order-vanished",
+                "the broker accepted the order and has no such order now",
+                order,
+                writer,
+            )
+            return [event for event in told if event.envelope.event_id not in state.applied]
         case NeverSent():
-            return [_again_or_never(fact, order, writer)]
+            return [_again_or_never(fact, order, state.trading, writer)]
 
 
-def _again_or_never(fact: NeverSent, order: OpenOrder, writer: Writer) -> LogEvent:
-    """Send the same order again while its advice is fresh; past that, it has failed."""
-    if writer.now < order.fresh_until:
+def _again_or_never(
+    fact: NeverSent, order: OpenOrder, trading: Trading, writer: Writer
+) -> LogEvent:
+    """Send the same order again while its advice is fresh and trading is on; else it has failed."""
+    allowed = trading.status is TradingStatus.ACTIVE or (
+        trading.status is TradingStatus.REDUCED and order.terms.closes_position
+    )
+    if allowed and writer.now < order.fresh_until:
         number = order.attempts + 1
         return OrderResent(
             envelope=writer.about(order, roles.attempt(number)),
@@ -126,12 +139,17 @@ def _again_or_never(fact: NeverSent, order: OpenOrder, writer: Writer) -> LogEve
             answer_within_ms=writer.answer_within_ms,
             reason=fact.why,
         )
+    too_late = (
+        "by now the recommendation is too old to send"
+        if allowed
+        else f"the account is {trading.status.lower()}"
+    )
     return RecommendationFailed(
         envelope=writer.about(order, roles.FAILED),
         ticker=order.terms.ticker,
         action=order.terms.action,
         instrument_type=order.terms.instrument_type,
-        error=f"NeverSent: {fact.why}; by now the recommendation is too old to send",
+        error=f"NeverSent: {fact.why}; {too_late}",
         stage=Stage.SETTLE,
         client_order_id=fact.order,
     )
@@ -151,7 +169,7 @@ def _rejected(fact: WasRefused, order: OpenOrder, writer: Writer) -> LogEvent:
 def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
     report = fact.report
     if stranger := _not_ours(report, order):
-        yield from _incident(stranger, order, writer)
+        yield from _incident("order-mismatch", stranger, order, writer)
         return
     if report.status is OrderStatus.REJECTED:
         yield _rejected(
@@ -195,7 +213,7 @@ def _fills(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[Or
             envelope=writer.about(order, roles.fill(fill.cumulative_quantity)),
             client_order_id=report.client_order_id,
             broker_order_id=report.broker_order_id,
-            fill_key=roles.fill(fill.cumulative_quantity),
+            fill_key=roles.fill_key(fill.cumulative_quantity),
             ticker=order.terms.ticker,
             symbol=order.terms.symbol,
             instrument_type=order.terms.instrument_type,
@@ -227,8 +245,7 @@ def _not_ours(report: OrderReport, order: OpenOrder) -> str | None:
     return None
 
 
-def _incident(message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
-    kind = "order-mismatch"
+def _incident(kind: str, message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
     yield IncidentRecorded(
         envelope=writer.about(order, roles.incident(kind)),
         kind=kind,
@@ -238,6 +255,5 @@ def _incident(message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEve
     yield AccountHalted(
         envelope=writer.about(order, roles.halt(1)),
         by="dispatcher",
-        reason=f"order {order.terms.client_order_id} at the broker is not the one we meant: "
-        f"{message}",
+        reason=f"order {order.terms.client_order_id}: {message}; find out at the broker",
     )

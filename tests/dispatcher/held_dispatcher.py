@@ -21,6 +21,7 @@ from brokers.broker import (
     OrderReport,
     OrderRequest,
 )
+from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
 from consumers.dispatcher import decider
 from consumers.dispatcher.process import run_dispatcher, wire
@@ -28,6 +29,7 @@ from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
 from consumers.settings import AccountSettings, load_settings
 from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import RejectionClass
 from events.recommendation import RecommendationIssued
 
 
@@ -41,6 +43,16 @@ class Hold(StrEnum):
     BETWEEN_SUBMIT_AND_OUTCOME = "between-submit-and-outcome"
     AFTER_THE_OUTCOME = "after-the-outcome"
     IN_ITS_CHECKS = "in-its-checks"
+
+
+class Trouble(StrEnum):
+    """What the first POST of each order meets."""
+
+    NONE = "none"
+    BREAKS_AFTER_ACCEPTING = "breaks-after-accepting"
+    BREAKS_BEFORE_ACCEPTING = "breaks-before-accepting"
+    NOT_ACCEPTED = "not-accepted"
+    REFUSED = "refused"
 
 
 class Fifos:
@@ -87,20 +99,45 @@ class HeldClock:
 class HeldBroker:
     """Holds just before, or just after, the order reaches the real (simulated) broker."""
 
-    def __init__(self, broker: Broker, hold: Hold, fifos: Fifos) -> None:
+    def __init__(self, broker: Broker, hold: Hold, trouble: Trouble, fifos: Fifos) -> None:
         self._broker, self._hold, self._fifos = broker, hold, fifos
+        self._trouble = trouble
+        self._troubled: set[str] = set()
 
     @property
     def ledger_is_final(self) -> bool:
-        return self._broker.ledger_is_final
+        """A broker that breaks off is one whose look-ups prove nothing at once."""
+        return self._trouble is Trouble.NONE and self._broker.ledger_is_final
 
     def submit(self, request: OrderRequest) -> OrderReport:
         if self._hold is Hold.AT_THE_POST:
             self._fifos.hold()
+        if request.terms.client_order_id not in self._troubled:
+            self._troubled.add(request.terms.client_order_id)
+            self._meet_trouble(request)
         report = self._broker.submit(request)
         if self._hold is Hold.BETWEEN_SUBMIT_AND_OUTCOME:
             self._fifos.hold()
         return report
+
+    def _meet_trouble(self, request: OrderRequest) -> None:
+        match self._trouble:
+            case Trouble.BREAKS_AFTER_ACCEPTING:
+                self._broker.submit(request)
+                raise OrderOutcomeUnclear("read timed out")
+            case Trouble.BREAKS_BEFORE_ACCEPTING:
+                raise OrderOutcomeUnclear("connection reset")
+            case Trouble.NOT_ACCEPTED:
+                raise OrderNotAccepted("429 too many requests")
+            case Trouble.REFUSED:
+                raise OrderRefused(
+                    "insufficient buying power",
+                    rejection_class=RejectionClass.BUYING_POWER,
+                    status=403,
+                    code=40310000,
+                )
+            case Trouble.NONE:
+                pass
 
     def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
         return self._broker.find(client_order_id)
@@ -141,23 +178,23 @@ def plant_a_bug(ticker: str) -> None:
 
 
 def main() -> int:
-    """Run with the arguments CONFIG ACCOUNT HOLD FIFOS [--until-caught-up] [--bug TICKER]."""
-    config, account, hold, fifos, *options = sys.argv[1:]
+    """Run with CONFIG ACCOUNT HOLD TROUBLE FIFOS [--until-caught-up] [--bug TICKER]."""
+    config, account, hold, trouble, fifos, *options = sys.argv[1:]
     configure_logs()
     if "--bug" in options:
         plant_a_bug(options[-1])
-    where, gate = Hold(hold), Fifos(Path(fifos))
+    where, what, gate = Hold(hold), Trouble(trouble), Fifos(Path(fifos))
 
     def wiring(settings: AccountSettings) -> tuple[Broker, Clock]:
         broker, clock = wire(settings)
-        return HeldBroker(broker, where, gate), HeldClock(clock, where, gate)
+        return HeldBroker(broker, where, what, gate), HeldClock(clock, where, gate)
 
     try:
         run_dispatcher(
             load_settings(Path(config), {}),
             account,
             until_caught_up="--until-caught-up" in options,
-            wiring=None if where is Hold.NOWHERE else wiring,
+            wiring=None if (where, what) == (Hold.NOWHERE, Trouble.NONE) else wiring,
         )
     except DispatcherError as error:
         sys.stderr.write(f"{error}\n")

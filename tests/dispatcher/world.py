@@ -32,7 +32,7 @@ from events.order import OrderCanceled, OrderExpired, OrderFilled, OrderIntended
 from events.recommendation import RecommendationIssued
 from events.topics import DEAD_LETTERS, RECOMMENDATIONS, log_of, topics_for
 from tests.builders import a_recommendation
-from tests.dispatcher.held_dispatcher import Hold
+from tests.dispatcher.held_dispatcher import Hold, Trouble
 from tests.services import Services
 
 PATIENCE_S: Final = 60.0
@@ -161,6 +161,7 @@ dsn = "{self.services.postgres_dsn}"
         account: AccountName,
         hold: Hold = Hold.NOWHERE,
         *,
+        trouble: Trouble = Trouble.NONE,
         until_caught_up: bool = False,
         bug_in: str | None = None,
     ) -> Running:
@@ -170,7 +171,7 @@ dsn = "{self.services.postgres_dsn}"
         for name in ("held", "go"):
             os.mkfifo(fifos / name)
         log = self.directory / f"dispatcher-{len(self.started)}-{account}.log"
-        arguments = [str(self.config), account, hold.value, str(fifos)]
+        arguments = [str(self.config), account, hold.value, trouble.value, str(fifos)]
         if until_caught_up:
             arguments.append("--until-caught-up")
         if bug_in is not None:

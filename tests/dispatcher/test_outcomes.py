@@ -1,0 +1,139 @@
+"""What follows from a broker's answer: pure, and the same however often it is told."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.evolve import fold
+from brokers.broker import Fill, OrderReport, OrderStatus
+from consumers.dispatcher.outcomes import NeverSent, Reported, Writer, events_of
+from events.account import AccountHalted, IncidentRecorded
+from events.catalog import LogEvent
+from events.decision import RecommendationFailed
+from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderResent
+from tests.builders import NOW, a_halt, an_author, an_intent, an_opening
+
+WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
+INTENT = an_intent()
+ORDER = ClientOrderId(INTENT.terms.client_order_id)
+
+
+def a_report(*cumulative: int, **changes: Any) -> OrderReport:  # noqa: ANN401 -- any field
+    """Return the broker's view of the intent's order after fills up to each of `cumulative`."""
+    terms = INTENT.terms
+    report = OrderReport(
+        broker_order_id=BrokerOrderId("b-1"),
+        client_order_id=ClientOrderId(terms.client_order_id),
+        symbol=terms.symbol,
+        side=terms.side,
+        quantity=terms.quantity,
+        limit_price=terms.limit_price,
+        status=OrderStatus.WORKING,
+        created_at=NOW,
+        fills=tuple(
+            Fill(
+                quantity=Decimal(total - before),
+                price=Decimal(100),
+                cumulative_quantity=Decimal(total),
+                fees=Decimal(0),
+                filled_at=NOW,
+            )
+            for before, total in zip((0, *cumulative), cumulative, strict=False)
+        ),
+        fill_model="test",
+    )
+    return replace(report, **changes)
+
+
+def told(report: OrderReport, *before: LogEvent) -> list[LogEvent]:
+    """Return what follows from a report in an account with the intent and `before`."""
+    state = fold([an_opening(), INTENT, *before])
+    fact = Reported(order=ORDER, report=report, looked_up=True)
+    return events_of(fact, state, WRITER)
+
+
+def test_a_report_that_is_told_twice_is_written_once() -> None:
+    first = told(a_report(4))
+
+    assert [type(event) for event in first] == [OrderAccepted, OrderFilled]
+    assert told(a_report(4), *first) == []
+
+
+def test_only_fills_that_the_log_lacks_are_written() -> None:
+    first = told(a_report(4))
+
+    [fill] = told(a_report(4, 10), *first)
+
+    assert isinstance(fill, OrderFilled)
+    assert fill.quantity == 6
+    assert fill.cumulative_quantity == 10
+    assert fill.cumulative_notional == 1000
+    assert fill.fill_key == "10"
+
+
+def test_a_cancelled_order_keeps_what_had_filled() -> None:
+    events = told(a_report(4, status=OrderStatus.CANCELED))
+
+    assert [type(event) for event in events] == [OrderAccepted, OrderFilled, OrderCanceled]
+    assert fold([an_opening(), INTENT, *events]).ends.executed == 1
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"symbol": "AAPL"},
+        {"quantity": Decimal(11)},
+        {"limit_price": Decimal(1)},
+        {"created_at": NOW - timedelta(days=1)},
+    ],
+    ids=str,
+)
+def test_an_order_that_is_not_ours_is_an_incident_and_halts_the_account(
+    difference: dict[str, Any],
+) -> None:
+    events = told(a_report(10, **difference))
+
+    assert [type(event) for event in events] == [IncidentRecorded, AccountHalted]
+    assert told(a_report(10, **difference), *events) == []
+
+
+def test_an_accepted_order_that_vanished_is_an_incident_and_never_sent_again() -> None:
+    accepted = told(a_report())
+    state = fold([an_opening(), INTENT, *accepted])
+
+    events = events_of(NeverSent(order=ORDER, why="not found"), state, WRITER)
+
+    assert [type(event) for event in events] == [IncidentRecorded, AccountHalted]
+
+
+def test_an_order_that_never_went_out_is_sent_again_while_its_advice_is_fresh() -> None:
+    state = fold([an_opening(), INTENT])
+
+    [event] = events_of(NeverSent(order=ORDER, why="not found"), state, WRITER)
+
+    assert isinstance(event, OrderResent)
+    assert (event.client_order_id, event.attempt) == (ORDER, 2)
+    assert event.submit_before == NOW + timedelta(seconds=3)
+
+
+def test_an_order_whose_advice_is_stale_has_failed() -> None:
+    state = fold([an_opening(), INTENT])
+    later = replace(WRITER, now=INTENT.fresh_until)
+
+    [event] = events_of(NeverSent(order=ORDER, why="not found"), state, later)
+
+    assert isinstance(event, RecommendationFailed)
+    assert event.error.endswith("by now the recommendation is too old to send")
+
+
+def test_a_halted_account_sends_nothing_again() -> None:
+    state = fold([an_opening(), INTENT, a_halt()])
+
+    [event] = events_of(NeverSent(order=ORDER, why="not found"), state, WRITER)
+
+    assert isinstance(event, RecommendationFailed)
+    assert event.error.endswith("the account is halted")
