@@ -20,7 +20,7 @@ check: $(READY) ## style, types, walls and the pure core: seconds, no services
 	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config
 
 sweep: $(READY) ## the tests that repeat, at their full numbers
-	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest tests/accounts tests/dispatcher tests/projections $(ARGS)
+	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest tests/accounts tests/acceptance tests/dispatcher tests/projections $(ARGS)
 
 up: $(READY) ## Kafka, registry and PostgreSQL in .stack/
 	@$(BIN)/dispatcher stack up

@@ -60,15 +60,23 @@ def _from_environment() -> Services | None:
 
 
 def _docker_runs() -> bool:
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if host.startswith("unix://") and not _listens(host.removeprefix("unix://")):
+        return False  # the docker package would leave a socket open in finding that out
     import docker  # noqa: PLC0415 -- slow to import, needed only to ask
 
     client = docker.DockerClient.from_env(version="1.41", timeout=5)
     try:
         return bool(client.ping())
-    except (docker.errors.DockerException, OSError):
+    except docker.errors.DockerException:
         return False
     finally:
         client.close()
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 @contextmanager
