@@ -1,16 +1,18 @@
 """`dispatcher accounts`: run one; list and show them as their own logs tell."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from accounts.state import AccountState
 from cli.account_view import account_as_json, print_account
-from cli.context import checked_codec, settings_from
-from cli.output import AsJson, Config, dollars, print_json, print_table, say
+from cli.context import checked_codec, service_settings, settings_from
+from cli.output import AsJson, Config, Logs, dollars, print_json, print_table, say
 from consumers.account_states import folded
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import ConfigurationError
+from consumers.health import Heartbeat, health_file
 from consumers.settings import AccountSettings
 
 app = typer.Typer(help="Run accounts; list and show them from their logs.", no_args_is_help=True)
@@ -25,15 +27,19 @@ def run(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="End when all published by now is settled.")
     ] = False,
+    log_format: Logs = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run an account's dispatcher until it is stopped; log lines go to stderr as JSON.
+    """Run an account's dispatcher until it is stopped; log lines go to stderr.
 
     Example: dispatcher accounts run large-default
     """
     counts = run_dispatcher(
-        settings_from(config, service=True), name, until_caught_up=until_caught_up
+        service_settings(config, log_format),
+        name,
+        until_caught_up=until_caught_up,
+        heartbeat=Heartbeat(health_file(os.environ)),
     )
     if as_json:
         print_json(counts)

@@ -15,12 +15,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from consumers.logs import LogFormat
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Config = Annotated[
     Path | None,
     typer.Option(
         "--config",
         help="The configuration; else DISPATCHER_CONFIG, else ./dispatcher.toml.",
+        show_default=False,
+    ),
+]
+Logs = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        help="How log lines look; else console on a terminal, json elsewhere.",
         show_default=False,
     ),
 ]

@@ -1,13 +1,17 @@
 """`dispatcher projections`: run them, see how far they are, and mend what they parked."""
 
+import os
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
-from cli.context import checked_codec, settings_from
-from cli.output import AsJson, Config, print_json, print_table, say
+from cli.context import checked_codec, service_settings, settings_from
+from cli.output import AsJson, Config, Logs, print_json, print_table, say
 from cli.parked import app as parked_app
 from consumers.dispatcher.process import stop_on_signals
+from consumers.health import Heartbeat, health_file
+from consumers.logs import bind_run
 from consumers.projector.reading import committed_ends
 from consumers.projector.run import run_projector
 from consumers.projector.settings import ProjectorSettings
@@ -25,20 +29,28 @@ def run(
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="End when all written by now is in tables.")
     ] = False,
+    log_format: Logs = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Keep the tables up to date until it is stopped; log lines go to stderr as JSON.
+    """Keep the tables up to date until it is stopped; log lines go to stderr.
 
     Example: dispatcher projections run --until-caught-up
     """
-    settings = settings_from(config, service=True)
+    settings = service_settings(config, log_format)
     codec = checked_codec(settings)
     projector = ProjectorSettings(
         cluster=settings.kafka.cluster, postgres_dsn=settings.postgres_dsn(), build=build()
     )
+    bind_run(uuid4())
+    heartbeat = Heartbeat(health_file(os.environ))
+    heartbeat.beat()
     result = run_projector(
-        projector, codec, stop=stop_on_signals(), until_caught_up=until_caught_up
+        projector,
+        codec,
+        stop=stop_on_signals(),
+        until_caught_up=until_caught_up,
+        on_progress=lambda _: heartbeat.beat(),
     )
     if as_json:
         print_json(result)

@@ -28,6 +28,7 @@ from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.seat import Seat
 from consumers.dispatcher.tenure import Tenure
 from consumers.errors import Fenced, SeatLost, ServiceUnreachable
+from consumers.health import Heartbeat
 from consumers.kafka import committed_offset, consume_batch, consumer_config, end_offset, names
 from consumers.logs import get_log
 from consumers.settings import AccountSettings
@@ -52,8 +53,16 @@ class Equipment:
 class Dispatcher:
     """One process that decides for one account, or stands by to."""
 
-    def __init__(self, equipment: Equipment, stop: Event, *, until_caught_up: bool) -> None:
+    def __init__(
+        self,
+        equipment: Equipment,
+        stop: Event,
+        *,
+        until_caught_up: bool,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
         """Be ready to live until `stop` is set, or until caught up; nothing is done yet."""
+        self._heart = heartbeat or Heartbeat(None)
         self._with = equipment
         self._account = equipment.account
         self._tuning = equipment.account.tuning
@@ -99,6 +108,7 @@ class Dispatcher:
         return True
 
     def _live(self) -> None:
+        self._heart.beat()
         state = self._log.read_to_end()
         check_identity(state.opened, self._account, self._with.broker.account().number)
         if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
@@ -134,6 +144,7 @@ class Dispatcher:
         return consumer
 
     def _turn(self, consumer: Consumer) -> None:
+        self._heart.beat()
         tenure = self._tenure
         timeout_s, room = self._tuning.poll_timeout_ms / 1000, 1
         if tenure is not None:

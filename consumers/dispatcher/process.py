@@ -14,7 +14,8 @@ from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.life import Dispatcher, Equipment
 from consumers.dispatcher.opening import Counts
-from consumers.logs import get_log
+from consumers.health import Heartbeat
+from consumers.logs import bind_run, get_log
 from consumers.registry import RegistrySchemaSource, check_schemas
 from consumers.settings import AccountSettings, Settings, config_hash
 from consumers.topics_admin import check_account_topics
@@ -35,6 +36,7 @@ def run_dispatcher(
     until_caught_up: bool = False,
     stop: Event | None = None,
     wiring: Wiring | None = None,
+    heartbeat: Heartbeat | None = None,
 ) -> Counts:
     """Run account `name`'s dispatcher until SIGTERM, or until it has caught up.
 
@@ -44,6 +46,7 @@ def run_dispatcher(
         until_caught_up: End when all that was recommended at the start is settled.
         stop: Set from outside to end it; None: SIGTERM and SIGINT set it.
         wiring: Broker and clock; None: those that the account's settings ask for.
+        heartbeat: Beats at each turn of the loop; None: nobody looks.
 
     Raises:
         NotFoundError: There is no such account.
@@ -59,7 +62,8 @@ def run_dispatcher(
         config_hash=config_hash(account),
         build=build(),
     )
-    log = get_log(account_name=account.name)
+    bind_run(author.run_id, account_name=account.name)
+    log = get_log()
     log.info("dispatcher_start", run_id=author.run_id, mode=account.mode, build=author.build)
     source = RegistrySchemaSource(settings.registry.url)
     check_schemas(source)
@@ -88,7 +92,7 @@ def run_dispatcher(
         broker=broker,
         clock=clock,
     )
-    return Dispatcher(equipment, stop, until_caught_up=until_caught_up).run()
+    return Dispatcher(equipment, stop, until_caught_up=until_caught_up, heartbeat=heartbeat).run()
 
 
 def wire(account: AccountSettings) -> tuple[Broker, Clock]:
