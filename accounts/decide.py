@@ -124,8 +124,13 @@ def error_text(error: BaseException) -> str:
         message = str(error)
     except Exception as broken:  # noqa: BLE001 -- an error that cannot say what it is still gets recorded
         message = f"(no message: {type(broken).__name__})"
-    text = f"{type(error).__name__}: {message}".replace("\0", "\\0")[:ERROR_LENGTH_MAX]
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return plain_text(f"{type(error).__name__}: {message}")
+
+
+def plain_text(text: str) -> str:
+    """Return foreign `text` as any record and any table can hold it: no NUL, bounded, UTF-8."""
+    bounded = text.replace("\0", "\\0")[:ERROR_LENGTH_MAX]
+    return bounded.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _terms(given: GateInput, context: DecisionContext) -> OrderTerms | None:

@@ -7,10 +7,15 @@ from typing import Any, Final
 from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, not re-exported
+    AdminClient,
+    OffsetSpec,
 )
 
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
@@ -118,7 +123,7 @@ def offset_of(message: Message) -> int:
 
 
 def end_offset(consumer: Consumer, topic: str, partition: int = 0) -> int:
-    """Return the high watermark: where the next record of anybody would go.
+    """Return where the next committed record would be read: the last stable offset.
 
     Raises:
         ServiceUnreachable: Kafka did not answer within 10 s.
@@ -127,7 +132,7 @@ def end_offset(consumer: Consumer, topic: str, partition: int = 0) -> int:
 
 
 def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
-    """Return the first offset kept and the high watermark; errors as `end_offset`."""
+    """Return the first offset kept and the end as `end_offset` means it; errors likewise."""
     try:
         low, high = consumer.get_watermark_offsets(
             TopicPartition(topic, partition), timeout=METADATA_TIMEOUT_S
@@ -135,6 +140,27 @@ def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int,
     except KafkaException as error:
         raise unreachable(error) from error
     return low, high
+
+
+def high_watermark(admin: AdminClient, topic: str, partition: int = 0) -> int:
+    """Return where the next record goes, open transactions included.
+
+    A `read_committed` consumer's own answer ends before the first open transaction.
+
+    Raises:
+        ServiceUnreachable: Kafka did not answer within 10 s.
+    """
+    place = TopicPartition(topic, partition)
+    asked = admin.list_offsets(
+        {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
+        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        request_timeout=METADATA_TIMEOUT_S,
+    )
+    try:
+        offset: int = asked[place].result(METADATA_TIMEOUT_S).offset
+    except (KafkaException, TimeoutError) as error:
+        raise ServiceUnreachable(f"Kafka does not answer: {error}; is it running?") from error
+    return offset
 
 
 def committed_offset(consumer: Consumer, topic: str, partition: int = 0) -> int | None:

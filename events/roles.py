@@ -48,9 +48,9 @@ def fill(cumulative_quantity: Decimal) -> str:
     return f"fill-{fill_key(cumulative_quantity)}"
 
 
-def halt(number: int) -> str:
-    """Return the role of the `number`-th change of an account's trading state by its dispatcher."""
-    return f"halt-{number}"
+def halt(cause: int | str) -> str:
+    """Return the role of a change of an account's trading state: its cause, or its number."""
+    return f"halt-{cause}"
 
 
 def incident(kind: str) -> str:

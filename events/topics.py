@@ -9,6 +9,8 @@ from events.identifiers import AccountName, account_name
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 FOREVER: Final = -1
+RECORD_BYTES_MAX: Final = 8 * 1024 * 1024
+"""What our own topics take: a dead letter is a foreign record with its story around it."""
 
 
 class Keeps(StrEnum):
@@ -36,6 +38,7 @@ class Topic:
             "cleanup.policy": "delete",
             "retention.ms": str(retention_ms),
             "retention.bytes": str(FOREVER),
+            "max.message.bytes": str(RECORD_BYTES_MAX),
         }
 
 

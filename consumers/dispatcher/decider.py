@@ -3,30 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from hashlib import sha256
+from typing import Final, cast
 
-from accounts.decide import DecisionContext, decide, failure
+from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
 from accounts.limits import Limits
-from accounts.state import AccountState, TradingStatus
+from accounts.state import AccountState
 from brokers.broker import MarketData
+from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.seat import Record
 from consumers.errors import ServiceUnreachable
 from consumers.logs import get_log
-from events import roles
-from events.account import AccountHalted
 from events.author import Author
 from events.catalog import LogEvent
 from events.codec import Codec
 from events.decision import OffsetsSeen, RecommendationDeclined
-from events.identifiers import RecommendationId
 from events.order import ExecutionMode, OrderIntended
 from events.recommendation import RecommendationIssued
-from events.topics import DEAD_LETTERS, log_of
+from events.topics import DEAD_LETTERS, RECORD_BYTES_MAX, log_of
 
-FAILURES_IN_ROW_MAX: Final = 10
-FAILING_TICKERS_MIN: Final = 3
+DEAD_LETTER_BYTES_MAX: Final = RECORD_BYTES_MAX - 64 * 1024
+"""Leaves room for the story in the headers."""
 
 
 @dataclass(slots=True)
@@ -130,29 +129,13 @@ class Decider:
         done.records.append(record)
         done.state = state
         done.intents += isinstance(event, OrderIntended)
-        self._halt_after_failures(recommendation, done)
-
-    def _halt_after_failures(self, recommendation: RecommendationIssued, done: Decisions) -> None:
-        state = done.state
-        if (
-            state.trading.status is TradingStatus.HALTED
-            or state.failures_in_row < FAILURES_IN_ROW_MAX
-            or len(state.failing_tickers) < FAILING_TICKERS_MIN
-        ):
-            return
-        halt = AccountHalted(
-            envelope=self.author.about_recommendation(
-                RecommendationId(recommendation.recommendation_id),
-                roles.halt(1),
-                occurred_at=done.now,
-            ),
-            by="dispatcher",
-            reason=f"{state.failures_in_row} recommendations failed in a row, over "
-            f"{len(state.failing_tickers)} tickers: `dispatcher failures list` shows them",
+        halt = halt_after_failures(
+            done.state, self.author, recommendation.recommendation_id, done.now
         )
-        done.events.append(halt)
-        done.records.append(self.record(halt))
-        done.state = evolve(state, halt)
+        if halt is not None:
+            done.events.append(halt)
+            done.records.append(self.record(halt))
+            done.state = evolve(done.state, halt)
 
     def _say(self, event: LogEvent) -> None:
         if isinstance(event, RecommendationDeclined):
@@ -165,7 +148,7 @@ class Decider:
             )
 
     def _dead_letter(self, incoming: Incoming, now: datetime) -> Record:
-        reason = incoming.refusal or ""
+        reason = plain_text(incoming.refusal or "")
         origin = incoming.origin
         get_log().warning(
             "recommendation_dead_lettered",
@@ -182,9 +165,16 @@ class Decider:
             "dlq.source.offset": str(origin.offset),
             "dlq.at": now.isoformat(),
         }
-        return Record(
-            DEAD_LETTERS.name,
-            incoming.message.value() or b"",
-            incoming.message.key(),
-            tuple((name, text.encode()) for name, text in headers.items()),
-        )
+        value, key = _bytes(incoming.message.value()) or b"", _bytes(incoming.message.key())
+        headers_read = cast("list[tuple[str, bytes | None]]", incoming.message.headers() or [])
+        own = [(name, text or b"") for name, text in headers_read]
+        if sum(map(len, (value, key or b"", *(text for _, text in own)))) > DEAD_LETTER_BYTES_MAX:
+            # It stays where it was read; what it was can be told from this.
+            headers |= {"dlq.size": str(len(value)), "dlq.sha256": sha256(value).hexdigest()}
+            value, key, own = b"", None, []
+        told = [(name, text.encode()) for name, text in headers.items()]
+        return Record(DEAD_LETTERS.name, value, key, tuple(own + told))
+
+
+def _bytes(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

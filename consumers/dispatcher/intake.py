@@ -1,18 +1,24 @@
 """Recommendations as they are read: decoded once, held until their transaction has committed."""
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from confluent_kafka import Message
 
+from consumers.errors import ServiceUnreachable
 from consumers.kafka import offset_of, partition_of
+from consumers.logs import get_log
 from events.codec import Codec, Undecodable, expect
 from events.envelope import Origin
 from events.recommendation import RecommendationIssued
 from events.sanity import nonsense
 from events.topics import RECOMMENDATIONS
+
+REGISTRY_PAUSE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Intake:
         self._raw: deque[Message] = deque()
         self._decoded: deque[Incoming] = deque()
         self._read_to = 0
+        self._registry_asked_again_at = 0.0
 
     def __len__(self) -> int:
         """Return how many records are held."""
@@ -69,17 +76,26 @@ class Intake:
         """Return the next batch, an empty one while it may still grow.
 
         With whole moments a batch is closed by a later recommendation, or because `ended` says
-        that none will come.
-
-        Raises:
-            ServiceUnreachable: The registry does not answer; nothing is lost, ask again.
+        that none will come. A record whose schema the registry cannot tell waits, and all behind
+        it.
         """
-        while self._raw:
-            self._decoded.append(self._decode(self._raw[0]))
-            self._raw.popleft()
+        self._decode_on()
         if not self._whole_moments:
             return [self._decoded[i] for i in range(min(records_max, len(self._decoded)))]
         return self._one_moment(ended=ended)
+
+    def _decode_on(self) -> None:
+        if time.monotonic() < self._registry_asked_again_at:
+            return
+        while self._raw:
+            try:
+                self._decoded.append(self._decode(self._raw[0]))
+            except ServiceUnreachable as error:
+                # What is decoded goes on; what has an unknown id waits for the registry.
+                get_log().warning("registry_unavailable", error=str(error))
+                self._registry_asked_again_at = time.monotonic() + REGISTRY_PAUSE_S
+                return
+            self._raw.popleft()
 
     def drop(self, count: int) -> None:
         """Let go of the first `count` records: their transaction has committed."""
@@ -96,7 +112,7 @@ class Intake:
                 if recommendation.issued_at != moment:
                     return batch
             batch.append(incoming)
-        return batch if ended else []
+        return batch if ended and not self._raw else []
 
     def _decode(self, message: Message) -> Incoming:
         partition = partition_of(message)[1]

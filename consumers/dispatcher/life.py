@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from accounts.state import AccountState
 from brokers.broker import Broker
+from brokers.errors import BrokerUnavailable
 from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
 from consumers.dispatcher.decider import Decider
@@ -27,7 +28,7 @@ from consumers.dispatcher.opening import (
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.seat import Seat
 from consumers.dispatcher.tenure import Tenure
-from consumers.errors import Fenced, SeatLost, ServiceUnreachable
+from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
 from consumers.health import Heartbeat
 from consumers.kafka import committed_offset, consume_batch, consumer_config, end_offset, names
 from consumers.logs import get_log
@@ -35,8 +36,8 @@ from consumers.settings import AccountSettings
 from events.order import ExecutionMode
 from events.topics import RECOMMENDATIONS
 
-BUSY_POLL_S: Final = 0.001
-RESTART_PAUSE_S: Final = 0.5
+RESTART_PAUSE_S: Final = 0.25
+RESTART_PAUSE_S_MAX: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,9 @@ class Dispatcher:
         self._failure: BaseException | None = None
         self._ends_at: int | None = None
         self._counts = Counts()
+        self._moved = False
+        self._achieved = False
+        self._closing = False
         self._say = get_log(account_name=self._account.account)
 
     @property
@@ -89,9 +93,14 @@ class Dispatcher:
             Fenced: Another process has taken the seat.
             ConfigurationError: The log or the broker's account do not fit.
         """
+        pause_s = RESTART_PAUSE_S
         try:
-            while not self._lived_to_the_end() and not self._stop.wait(RESTART_PAUSE_S):
-                pass
+            while not self._lived_to_the_end():
+                doubled_s = min(RESTART_PAUSE_S_MAX, pause_s * 2)
+                pause_s = RESTART_PAUSE_S if self._achieved else doubled_s
+                self._achieved = False
+                if self._stop.wait(pause_s):
+                    break
         finally:
             self._log.close()
         self._say.info("dispatcher_shutdown", recommendations=self._counts.recommendations_read)
@@ -109,11 +118,8 @@ class Dispatcher:
 
     def _live(self) -> None:
         self._heart.beat()
-        state = self._log.read_to_end()
-        check_identity(state.opened, self._account, self._with.broker.account().number)
-        if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
-            self._with.clock.move_to(state.clock_at)
-        self._failure = None
+        self._fold()
+        self._failure, self._closing = None, False
         consumer = self._join()
         try:
             while not self._done():
@@ -123,7 +129,20 @@ class Dispatcher:
                 self._tenure.stop(consumer, self._tuning, reason)
         finally:
             self._leave("this life is over")
+            self._closing = True
             consumer.close()
+
+    def _fold(self) -> AccountState:
+        """Read the log to its end, and be sure that it is ours to go on with."""
+        state = self._log.read_to_end()
+        try:
+            number = self._with.broker.account().number
+        except BrokerUnavailable as error:
+            raise ServiceUnreachable(f"the broker does not answer: {error}") from error
+        check_identity(state.opened, self._account, number)
+        if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
+            self._with.clock.move_to(state.clock_at)
+        return state
 
     def _join(self) -> Consumer:
         consumer = Consumer(
@@ -149,10 +168,8 @@ class Dispatcher:
         timeout_s, room = self._tuning.poll_timeout_ms / 1000, 1
         if tenure is not None:
             room = max(1, self._tuning.max_batch - tenure.held)
-            if tenure.held:
+            if self._moved or tenure.busy:
                 timeout_s = 0.0
-            elif tenure.busy:
-                timeout_s = BUSY_POLL_S
         batch = consume_batch(consumer, room, timeout_s)
         if self._failure is not None:
             raise self._failure
@@ -160,7 +177,8 @@ class Dispatcher:
             self._log.read_on()
             return
         self._tenure.take_in(batch)
-        self._tenure.turn(consumer, self._tuning, self._ends_at)
+        self._moved = self._tenure.turn(consumer, self._tuning, self._ends_at)
+        self._achieved |= self._moved
 
     def _done(self) -> bool:
         if self._stop.is_set():
@@ -170,19 +188,27 @@ class Dispatcher:
         return self._tenure.settled(self._ends_at)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if not partitions:
-            return  # another member came or went; nothing changed here
+        if not partitions or self._closing:
+            return  # another member came or went, or this one goes: nothing to take up
         try:
+            self._require_the_one_partition(partitions)
             start = self._take_seat(consumer)
             consumer.incremental_assign([TopicPartition(self._recommendations, 0, start)])
         except Exception as error:  # noqa: BLE001 -- raised by the loop, out of librdkafka's callback
             self._failure = error
 
+    def _require_the_one_partition(self, partitions: list[TopicPartition]) -> None:
+        if [one.partition for one in partitions] != [0]:
+            raise ConfigurationError(
+                f"{self._recommendations} has more than one partition, so that two processes "
+                "could decide for one account: copy it into a topic of one partition"
+            )
+
     def _take_seat(self, consumer: Consumer) -> int:
         began = time.monotonic()
         decider, clock = self._with.decider, self._with.clock
         seat = Seat(self._cluster, self._account.account, self._tuning.transaction_timeout_ms)
-        state = self._log.read_to_end()
+        state = self._fold()
         simulated = self._account.mode is ExecutionMode.SIMULATED
         orders = Orders(self._with.broker, clock, simulated=simulated)
         tenure = Tenure(self._log, seat, orders, decider, clock, self._recommendations)

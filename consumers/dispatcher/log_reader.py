@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
@@ -12,6 +13,7 @@ from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import (
     consume_batch,
     consumer_config,
+    high_watermark,
     offset_of,
     unreachable,
     watermarks,
@@ -35,6 +37,7 @@ class AccountLog:
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
         group = f"{cluster.dispatchers_of(account)}.log"
         self._consumer = Consumer(consumer_config(cluster.bootstrap_servers, group))
+        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
         self._next_offset = 0
         self._state = AccountState()
         self._account = account
@@ -81,7 +84,8 @@ class AccountLog:
             ServiceUnreachable: Kafka does not answer, or a transaction hangs.
             ConfigurationError: The log's head is gone, or a record in it is no event of ours.
         """
-        low, end = watermarks(self._consumer, self.topic)
+        low, _ = watermarks(self._consumer, self.topic)
+        end = high_watermark(self._admin, self.topic)
         if low > 0:
             raise ConfigurationError(
                 f"the head of {self.topic} is gone: it starts at offset {low}; this account "

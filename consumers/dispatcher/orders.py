@@ -1,20 +1,59 @@
 """Orders on their way: attempts started after their event is durable, answers turned to events."""
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
+from accounts.decide import error_text
 from accounts.evolve import evolve
 from accounts.state import AccountState, OpenOrder, TradingStatus
 from brokers.broker import Broker, OrderRequest
 from consumers.clock import Clock
-from consumers.dispatcher.outcomes import Fact, IsUnclear, NeverSent, Reported, Writer, events_of
+from consumers.dispatcher.halting import halt_after_failures
+from consumers.dispatcher.outcomes import (
+    Fact,
+    IsUnclear,
+    NeverSent,
+    Reported,
+    Writer,
+    events_of,
+    incident,
+)
+from consumers.dispatcher.seat import Record
 from consumers.dispatcher.settling import Settling
 from consumers.dispatcher.submit_gate import SubmitGate, Window
-from consumers.dispatcher.submitter import Answer, NoAnswer, NotFound, Submitter, Withheld
+from consumers.dispatcher.submitter import (
+    Answer,
+    NoAnswer,
+    NotFound,
+    Submitter,
+    TurnedAway,
+    Withheld,
+)
 from consumers.logs import get_log
+from events.account import IncidentRecorded
 from events.catalog import LogEvent
 from events.identifiers import ClientOrderId
 from events.order import OrderFilled, OrderIntended, OrderResent
+
+TURNED_AWAY_PAUSE_S_MAX: Final = 30.0
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """What a number of answers come to: nothing of it is true before it is durable."""
+
+    state: AccountState
+    facts: Sequence[Fact]
+    events: list[LogEvent] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    def add(self, event: LogEvent, record: Record) -> None:
+        """Take up one event."""
+        self.events.append(event)
+        self.records.append(record)
+        self.state = evolve(self.state, event)
 
 
 class Orders:
@@ -26,7 +65,9 @@ class Orders:
         self.gate = SubmitGate(clock)
         self._submitter = Submitter(broker, self.gate, clock.elapsed_s)
         self._settling = Settling(clock.elapsed_s, ledger_is_final=broker.ledger_is_final)
+        self._elapsed_s = clock.elapsed_s
         self._facts: list[Fact] = []
+        self._turned_away: list[tuple[float, NeverSent]] = []
 
     @property
     def calls_under_way(self) -> int:
@@ -61,8 +102,9 @@ class Orders:
 
     def ask(self) -> None:
         """Start the look-ups that are due."""
+        unwritten = {fact.order for fact in self._facts}
         for order in self._settling.due():
-            if not self._submitter.is_outstanding(order):
+            if order not in unwritten and not self._submitter.is_outstanding(order):
                 self._submitter.look_up(order)
 
     def collect(self, timeout_s: float, *, all_of_them: bool = False) -> None:
@@ -71,34 +113,65 @@ class Orders:
             fact = self._weigh(answer)
             if fact is not None:
                 self._facts.append(fact)
+        now = self._elapsed_s()
+        self._facts += [fact for due_s, fact in self._turned_away if due_s <= now]
+        self._turned_away = [one for one in self._turned_away if one[0] > now]
 
     def outcomes(
-        self, state: AccountState, writer: Writer
-    ) -> tuple[AccountState, list[LogEvent], Sequence[Fact]]:
-        """Return the state and events that the answers so far come to, and those answers.
-
-        They stay until `written` says that the events are durable.
-        """
-        facts = tuple(self._facts)
-        events: list[LogEvent] = []
+        self, state: AccountState, writer: Writer, encode: Callable[[LogEvent], Record]
+    ) -> Outcomes:
+        """Return what the answers so far come to; they stay until `written` says it is durable."""
+        # In the order of their intents, not of the threads: a history comes out the same twice.
+        facts = sorted(self._facts, key=lambda fact: _intended(fact, state))
+        found = Outcomes(state, facts=facts)
         for fact in facts:
-            for event in events_of(fact, state, writer):
-                events.append(event)
-                state = evolve(state, event)
-        return state, events, facts
+            try:
+                told = [(event, encode(event)) for event in events_of(fact, found.state, writer)]
+            except Exception as error:  # noqa: BLE001 -- an answer that fits no record is an incident
+                told = self._unwritable(fact, error, found.state, writer, encode)
+            for event, record in told:
+                found.add(event, record)
+            halt = halt_after_failures(
+                found.state, writer.author, _recommendation(told), writer.now
+            )
+            if halt is not None:
+                found.add(halt, encode(halt))
+        return found
 
-    def written(
-        self, facts: Sequence[Fact], events: Sequence[LogEvent], state: AccountState
-    ) -> None:
-        """Let go of `facts`: what they mean is durable. Whatever is still open is asked about."""
-        del self._facts[: len(facts)]
-        for fact in facts:
+    def _unwritable(
+        self,
+        fact: Fact,
+        error: Exception,
+        state: AccountState,
+        writer: Writer,
+        encode: Callable[[LogEvent], Record],
+    ) -> list[tuple[LogEvent, Record]]:
+        get_log().error("processing_error", order=fact.order, error=error_text(error))
+        message = f"the broker's answer cannot be recorded: {error_text(error)}"
+        events = incident("unwritable-answer", message, state.orders[fact.order], writer)
+        return [
+            (event, encode(event))
+            for event in events
+            if event.envelope.event_id not in state.applied
+        ]
+
+    def written(self, outcomes: Outcomes, state: AccountState) -> None:
+        """Let go of the answers: what they mean is durable. What is still open is asked about."""
+        strange = {
+            event.client_order_id
+            for event in outcomes.events
+            if isinstance(event, IncidentRecorded) and event.kind == "order-mismatch"
+        }
+        for fact in outcomes.facts:
+            self._facts.remove(fact)
             order = state.orders.get(fact.order)
             if order is None or isinstance(fact, NeverSent):
                 self._settling.forget(fact.order)
             elif isinstance(fact, IsUnclear | Reported):
                 self._settling.watch([order])
-        for event in events:
+            if isinstance(fact, Reported) and fact.order in strange:
+                self._submitter.cancel(fact.order, fact.report.broker_order_id)
+        for event in outcomes.events:
             if isinstance(event, OrderFilled):
                 self._say_filled(event)
 
@@ -135,9 +208,29 @@ class Orders:
             case NoAnswer():
                 get_log().warning("broker_unavailable", order=answer.order, error=answer.why)
                 return None
+            case TurnedAway(fact):
+                pause_s = min(TURNED_AWAY_PAUSE_S_MAX, 0.25 * 2 ** min(fact.attempt or 1, 10))
+                self._turned_away.append((self._elapsed_s() + pause_s, fact))
+                return None
             case NotFound():
                 if not self._settling.proves_absence(answer):
                     return None
                 return NeverSent(order=answer.order, why="the broker does not have it")
             case _:
                 return answer
+
+
+def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int]:
+    order = state.orders.get(fact.order)
+    return (
+        (datetime.min.replace(tzinfo=UTC), 0)
+        if order is None
+        else (
+            order.intended_at,
+            order.recommendation_id,
+        )
+    )
+
+
+def _recommendation(told: Sequence[tuple[LogEvent, Record]]) -> int | None:
+    return told[-1][0].envelope.recommendation_id if told else None

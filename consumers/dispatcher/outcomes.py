@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from accounts.decide import failure_of_order, plain_text
 from accounts.state import AccountState, OpenOrder, Trading, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
@@ -18,7 +19,7 @@ from events import roles
 from events.account import AccountHalted, IncidentRecorded
 from events.author import Author
 from events.catalog import LogEvent
-from events.decision import RecommendationFailed, Stage
+from events.decision import Stage
 from events.envelope import Envelope
 from events.identifiers import ClientOrderId, RecommendationId
 from events.order import (
@@ -30,7 +31,10 @@ from events.order import (
     OrderRejected,
     OrderResent,
 )
-from events.values import money
+from events.values import money, quantity
+
+CLOCK_TOLERANCE: Final = timedelta(seconds=5)
+"""How far the broker's clock may be behind ours before an order of ours looks older than it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +65,11 @@ class IsUnclear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverSent:
-    """Proven: the broker does not have the order."""
+    """Proven: the broker does not have the order. `attempt` names the POST that proved it."""
 
     order: ClientOrderId
     why: str
+    attempt: int | None = None
 
 
 Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent
@@ -95,31 +100,30 @@ def events_of(fact: Fact, state: AccountState, writer: Writer) -> list[LogEvent]
     order = state.orders.get(fact.order)
     if order is None:
         return []  # it ended in the log already
+    told = _told(fact, order, state.trading, writer)
+    return [event for event in told if event.envelope.event_id not in state.applied]
+
+
+def _told(fact: Fact, order: OpenOrder, trading: Trading, writer: Writer) -> Iterator[LogEvent]:
     match fact:
         case Reported():
-            told = _reported(fact, order, writer)
-            return [event for event in told if event.envelope.event_id not in state.applied]
+            yield from _reported(fact, order, writer)
         case WasRefused():
-            return [_rejected(fact, order, writer)]
+            yield _rejected(fact, order, writer)
         case IsUnclear():
-            return [
-                OrderOutcomeUnknown(
-                    envelope=writer.about(order, roles.outcome_unknown(fact.attempt)),
-                    client_order_id=fact.order,
-                    attempt=fact.attempt,
-                    how=fact.how,
-                )
-            ]
-        case NeverSent() if order.status is Standing.ACCEPTED:
-            told = _incident(
-                "order-vanished",
-                "the broker accepted the order and has no such order now",
-                order,
-                writer,
+            yield OrderOutcomeUnknown(
+                envelope=writer.about(order, roles.outcome_unknown(fact.attempt)),
+                client_order_id=fact.order,
+                attempt=fact.attempt,
+                how=plain_text(fact.how),
             )
-            return [event for event in told if event.envelope.event_id not in state.applied]
+        case NeverSent() if order.status is Standing.ACCEPTED:
+            vanished = "the broker accepted the order and has no such order now"
+            yield from incident("order-vanished", vanished, order, writer)
+        case NeverSent() if fact.attempt in (None, order.attempts):
+            yield _again_or_never(fact, order, trading, writer)
         case NeverSent():
-            return [_again_or_never(fact, order, state.trading, writer)]
+            pass  # told of an attempt that another has followed
 
 
 def _again_or_never(
@@ -139,19 +143,13 @@ def _again_or_never(
             answer_within_ms=writer.answer_within_ms,
             reason=fact.why,
         )
-    too_late = (
+    reason = (
         "by now the recommendation is too old to send"
         if allowed
         else f"the account is {trading.status.lower()}"
     )
-    return RecommendationFailed(
-        envelope=writer.about(order, roles.FAILED),
-        ticker=order.terms.ticker,
-        action=order.terms.action,
-        instrument_type=order.terms.instrument_type,
-        error=f"NeverSent: {fact.why}; {too_late}",
-        stage=Stage.SETTLE,
-        client_order_id=fact.order,
+    return failure_of_order(
+        order, f"NeverSent: {fact.why}; {reason}", writer.author, writer.now, Stage.SETTLE
     )
 
 
@@ -162,14 +160,14 @@ def _rejected(fact: WasRefused, order: OpenOrder, writer: Writer) -> LogEvent:
         status=fact.refusal.status,
         code=fact.refusal.code,
         rejection_class=fact.refusal.rejection_class,
-        message=fact.refusal.message,
+        message=plain_text(fact.refusal.message),
     )
 
 
 def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
     report = fact.report
-    if stranger := _not_ours(report, order):
-        yield from _incident("order-mismatch", stranger, order, writer)
+    if stranger := _not_ours(fact, order):
+        yield from incident("order-mismatch", stranger, order, writer)
         return
     if report.status is OrderStatus.REJECTED:
         yield _rejected(
@@ -219,19 +217,19 @@ def _fills(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[Or
             instrument_type=order.terms.instrument_type,
             multiplier=order.terms.multiplier,
             side=order.terms.side,
-            quantity=fill.quantity,
-            price=fill.price,
-            cumulative_quantity=fill.cumulative_quantity,
+            quantity=quantity(fill.quantity),
+            price=money(fill.price),
+            cumulative_quantity=quantity(fill.cumulative_quantity),
             cumulative_notional=money(notional),
-            fees=fill.fees,
+            fees=money(fill.fees),
             filled_at=fill.filled_at,
             fill_model=report.fill_model,
             slippage_bps=report.slippage_bps,
         )
 
 
-def _not_ours(report: OrderReport, order: OpenOrder) -> str | None:
-    terms = order.terms
+def _not_ours(fact: Reported, order: OpenOrder) -> str | None:
+    report, terms = fact.report, order.terms
     for what, theirs, ours in (
         ("symbol", report.symbol, terms.symbol),
         ("side", report.side, terms.side),
@@ -240,20 +238,24 @@ def _not_ours(report: OrderReport, order: OpenOrder) -> str | None:
     ):
         if theirs != ours:
             return f"the broker's order has {what} {theirs}, ours has {ours}"
-    if report.created_at < order.intended_at:
+    # What answered our own POST was made by it, whatever the broker's clock says.
+    if fact.looked_up and report.created_at < order.intended_at - CLOCK_TOLERANCE:
         return f"the broker's order is from {report.created_at}, before our intent"
     return None
 
 
-def _incident(kind: str, message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
+def incident(kind: str, message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
+    """Yield that something happened to `order` which a person must look at, and the halt for it."""
     yield IncidentRecorded(
         envelope=writer.about(order, roles.incident(kind)),
         kind=kind,
-        message=message,
+        message=plain_text(message),
         client_order_id=order.terms.client_order_id,
     )
     yield AccountHalted(
-        envelope=writer.about(order, roles.halt(1)),
+        envelope=writer.about(order, roles.halt(kind)),
         by="dispatcher",
-        reason=f"order {order.terms.client_order_id}: {message}; find out at the broker",
+        reason=plain_text(
+            f"order {order.terms.client_order_id}: {message}; find out at the broker"
+        ),
     )

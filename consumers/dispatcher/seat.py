@@ -12,10 +12,11 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from consumers.cluster import Cluster
-from consumers.errors import Fenced, SeatLost, ServiceUnreachable
+from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
 from consumers.kafka import is_fenced, sentence
 from consumers.logs import kafka_client_log
 from events.identifiers import AccountName
+from events.topics import RECORD_BYTES_MAX
 
 _RETRY_PAUSE_S: Final = 0.005
 
@@ -58,6 +59,7 @@ class Seat:
                 "message.timeout.ms": transaction_timeout_ms,
                 "partitioner": "murmur2_random",
                 "linger.ms": 0,
+                "message.max.bytes": RECORD_BYTES_MAX,
                 # As librdkafka comes, each transaction with offsets waits 100 ms for the markers of
                 # the one before; asking again after 1 ms makes that 4 ms.
                 "retry.backoff.ms": 1,
@@ -87,6 +89,7 @@ class Seat:
             TransactionAborted: Nothing happened; do it again.
             TransactionDoubtful: Perhaps it happened; this seat is worth nothing any more.
             Fenced: Somebody else has the seat.
+            ConfigurationError: Kafka will never take one of the records.
         """
         ends: dict[str, int] = {}
         faults: list[KafkaError] = []
@@ -130,6 +133,16 @@ class Seat:
                 )
             except BufferError:
                 self._producer.poll(0.05)
+            except KafkaException as error:
+                # Refused before anything was sent: nothing is in doubt, and asking again is no use.
+                if error.args[0].fatal():
+                    raise
+                self._abort()
+                raise ConfigurationError(
+                    f"a record of {len(record.value)} bytes cannot be written to {record.topic}: "
+                    f"{sentence(error)}; is the topic's max.message.bytes as "
+                    "`dispatcher topics apply` makes it?"
+                ) from error
             else:
                 return
 

@@ -1,12 +1,14 @@
 """Calls to the broker, side by side in threads; what came of them goes back to the one loop."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
+from accounts.decide import error_text
 from brokers.broker import Broker, OrderRequest
 from brokers.errors import (
     BrokerUnavailable,
@@ -16,7 +18,8 @@ from brokers.errors import (
 )
 from consumers.dispatcher.outcomes import Fact, IsUnclear, NeverSent, Reported, WasRefused
 from consumers.dispatcher.submit_gate import SubmitGate, Window
-from events.identifiers import ClientOrderId
+from consumers.logs import get_log
+from events.identifiers import BrokerOrderId, ClientOrderId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,19 @@ class Withheld:
     order: ClientOrderId
 
 
-Answer: TypeAlias = Fact | NotFound | NoAnswer | Withheld
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The broker takes no orders at this moment: proven not sent, and not to be sent at once."""
+
+    fact: NeverSent
+
+    @property
+    def order(self) -> ClientOrderId:
+        """Return the order that was turned away."""
+        return self.fact.order
+
+
+Answer: TypeAlias = Fact | NotFound | NoAnswer | Withheld | TurnedAway
 
 THREADS: Final = 16
 
@@ -57,12 +72,13 @@ class Submitter:
         self._elapsed_s = elapsed_s
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="submit")
-        self._outstanding: set[ClientOrderId] = set()
+        self._outstanding: Counter[ClientOrderId] = Counter()
+        self._closed = False
 
     @property
     def outstanding(self) -> int:
         """Return how many calls have not been answered to the loop yet."""
-        return len(self._outstanding)
+        return self._outstanding.total()
 
     def is_outstanding(self, order: ClientOrderId) -> bool:
         """Say whether a call about `order` is under way."""
@@ -72,6 +88,10 @@ class Submitter:
         """Start one attempt: at most one POST, and none once the window or the gate is closed."""
         order = ClientOrderId(request.terms.client_order_id)
         self._start(order, lambda: self._attempt(order, request, attempt, window))
+
+    def cancel(self, order: ClientOrderId, broker_order_id: BrokerOrderId) -> None:
+        """Start one attempt to cancel; what became of the order shows when it is looked up."""
+        self._start(order, lambda: self._cancel(order, broker_order_id))
 
     def look_up(self, order: ClientOrderId) -> None:
         """Start one look-up."""
@@ -92,7 +112,7 @@ class Submitter:
                 break
             if isinstance(answer, BaseException):
                 raise answer
-            self._outstanding.discard(answer.order)
+            self._outstanding -= Counter([answer.order])
             found.append(answer)
             if not all_of_them:
                 deadline = 0.0
@@ -100,10 +120,13 @@ class Submitter:
 
     def close(self) -> None:
         """Start nothing more; calls under way end by themselves."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, order: ClientOrderId, call: Callable[[], Answer]) -> None:
-        self._outstanding.add(order)
+        if self._closed:
+            return  # its fate is for the next owner of the seat
+        self._outstanding[order] += 1
         self._threads.submit(self._run, call)
 
     def _run(self, call: Callable[[], Answer]) -> None:
@@ -119,16 +142,19 @@ class Submitter:
             if refusal is not None:
                 if self._gate.is_shut:
                     return Withheld(order=order)
-                return NeverSent(order=order, why=refusal)
+                return NeverSent(order=order, why=refusal, attempt=attempt)
             try:
                 report = self._broker.submit(request)
             except OrderRefused as error:
                 return WasRefused(order=order, refusal=error)
             except OrderNotAccepted as error:
-                return NeverSent(order=order, why=f"not accepted by the broker: {error}")
-            except OrderOutcomeUnclear as error:
-                how = f"{type(error).__name__}: {error}"
-                return IsUnclear(order=order, attempt=attempt, how=how)
+                why = f"not accepted by the broker: {error}"
+                return TurnedAway(NeverSent(order=order, why=why, attempt=attempt))
+            except Exception as error:  # noqa: BLE001 -- as the next line says
+                # A bug in an adapter tells no more of the order than a broken connection does.
+                if not isinstance(error, OrderOutcomeUnclear):
+                    self._say_bug(order, error)
+                return IsUnclear(order=order, attempt=attempt, how=error_text(error))
             return Reported(order=order, report=report, looked_up=False)
 
     def _find(self, order: ClientOrderId) -> Answer:
@@ -137,6 +163,19 @@ class Submitter:
             report = self._broker.find(order)
         except BrokerUnavailable as error:
             return NoAnswer(order=order, why=str(error))
+        except Exception as error:  # noqa: BLE001 -- a bug in an adapter is no answer
+            self._say_bug(order, error)
+            return NoAnswer(order=order, why=error_text(error))
         if report is None:
             return NotFound(order=order, at_elapsed_s=asked_at)
         return Reported(order=order, report=report, looked_up=True)
+
+    def _cancel(self, order: ClientOrderId, broker_order_id: BrokerOrderId) -> Answer:
+        try:
+            self._broker.cancel(broker_order_id)
+        except Exception as error:  # noqa: BLE001 -- whatever it was: looking it up will tell
+            return NoAnswer(order=order, why=f"it was not cancelled: {error_text(error)}")
+        return NoAnswer(order=order, why="it was asked to be cancelled")
+
+    def _say_bug(self, order: ClientOrderId, error: Exception) -> None:
+        get_log().error("processing_error", order=order, error=error_text(error), exc_info=error)

@@ -5,7 +5,7 @@ what came of it. Nothing here outlives the seat but what is committed.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
@@ -21,14 +21,16 @@ from consumers.dispatcher.opening import Counts, dispatcher_stopped
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
 from consumers.dispatcher.seat import Seat, TransactionAborted
-from consumers.errors import SeatLost, ServiceUnreachable
+from consumers.errors import SeatLost
 from consumers.kafka import Batch, consume_batch
 from consumers.logs import get_log
 from consumers.settings import TuningSettings
 from events.catalog import LogEvent
 
-REGISTRY_PAUSE_S: Final = 0.5
+ABORT_PAUSE_S_MAX: Final = 1.0
 APPEND_ATTEMPTS: Final = 5
+BUSY_WAIT_S: Final = 0.005
+"""How long the loop waits for the broker before it looks at Kafka again."""
 
 
 class Tenure:
@@ -53,6 +55,8 @@ class Tenure:
         self._historical = isinstance(clock, HistoricalClock)
         self._intake = Intake(decider.codec, whole_moments=self._historical)
         self._idle = False
+        self._abandoned = False
+        self._aborts_in_row = 0
         self._began_at = SystemClock().now()
         self._say = get_log(account_name=decider.author.account)
         self.counts: Final = Counts()
@@ -87,19 +91,26 @@ class Tenure:
         for end in batch.ends.values():
             self._intake.reached(end)
 
-    def turn(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
+    def turn(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> bool:
         """Turn the loop once; `ends_at` is the declared end of `recommendations`, if any.
+
+        Returns:
+            Whether anything was decided or written: if not, there is time to wait.
 
         Raises:
             SeatLost: The seat is worth nothing any more; fold again.
         """
+        before = self._log.next_offset, self.held
         self._orders.ask()
         # In a historical run nothing is decided while an order's fate is open: the same history
         # must come out however often it is interrupted.
         if not (self._historical and (self.busy or self._log.state.unresolved())):
             self._decide(consumer, tuning, ends_at)
-        self._orders.collect(0.05 if self._historical else 0.0, all_of_them=self._historical)
+        decided = (self._log.next_offset, self.held) != before
+        wait_s = 0.05 if self._historical else 0.0 if decided else BUSY_WAIT_S
+        self._orders.collect(wait_s, all_of_them=self._historical)
         self._write_outcomes(tuning)
+        return (self._log.next_offset, self.held) != before
 
     def append(self, event: LogEvent) -> None:
         """Append one event that is about no recommendation.
@@ -107,8 +118,9 @@ class Tenure:
         Raises:
             SeatLost: It could not be written.
         """
+        record = self._decider.record(event)
         for _ in range(APPEND_ATTEMPTS):
-            if self._commit([event], evolve(self._log.state, event)):
+            if self._transact(lambda: self._seat.append([record]), evolve(self._log.state, event)):
                 return
         raise SeatLost(f"{type(event).__name__} could not be written")
 
@@ -118,6 +130,8 @@ class Tenure:
         self._orders.gate.shut(reason)
         while time.monotonic() < deadline:
             consume_batch(consumer, 1, 0)  # a rebalance must not wait for our farewell
+            if self._abandoned:
+                return  # and it took the seat: there is nothing more to say
             self._orders.collect(0.05)
             if self._write_outcomes(tuning) and not self.busy:
                 break
@@ -137,6 +151,7 @@ class Tenure:
 
     def abandon(self, reason: str) -> None:
         """Submit nothing more; whatever is under way is the next owner's to look up."""
+        self._abandoned = True
         self._orders.close(reason)
 
     def _decide(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
@@ -168,13 +183,7 @@ class Tenure:
             self._orders.start(decisions.events, self._log.state, stamped_at_s)
 
     def _next_batch(self, tuning: TuningSettings, *, ended: bool) -> list[Incoming]:
-        try:
-            batch = self._intake.batch(tuning.max_batch, ended=ended)
-        except ServiceUnreachable as error:
-            # What is held stays held; what has an unknown id waits for the registry.
-            self._say.warning("registry_unavailable", error=str(error))
-            time.sleep(REGISTRY_PAUSE_S)
-            return []
+        batch = self._intake.batch(tuning.max_batch, ended=ended)
         if not batch and not self.held and not self._idle:
             self._say.info("no_pending_recommendations", next_offset=self._intake.read_to)
         self._idle = not batch
@@ -194,16 +203,14 @@ class Tenure:
             submit_window_ms=tuning.submit_window_ms,
             answer_within_ms=tuning.answer_within_ms,
         )
-        state, events, facts = self._orders.outcomes(self._log.state, writer)
-        if events and not self._commit(events, state):
+        outcomes = self._orders.outcomes(self._log.state, writer, self._decider.record)
+        if outcomes.records and not self._transact(
+            lambda: self._seat.append(outcomes.records), outcomes.state
+        ):
             return False
-        self._orders.written(facts, events, self._log.state)
-        self._orders.start(events, self._log.state, stamped_at_s)
+        self._orders.written(outcomes, self._log.state)
+        self._orders.start(outcomes.events, self._log.state, stamped_at_s)
         return True
-
-    def _commit(self, events: Sequence[LogEvent], state: AccountState) -> bool:
-        records = [self._decider.record(event) for event in events]
-        return self._transact(lambda: self._seat.append(records), state)
 
     def _transact(self, write: Callable[[], dict[str, int]], state: AccountState) -> bool:
         try:
@@ -211,7 +218,10 @@ class Tenure:
         except TransactionAborted as error:
             # The scratch state was never ours, and its input is still held: it is taken again.
             self._say.info("transaction_aborted", error=str(error))
+            time.sleep(min(ABORT_PAUSE_S_MAX, 0.005 * 2**self._aborts_in_row))
+            self._aborts_in_row = min(self._aborts_in_row + 1, 10)
             return False
+        self._aborts_in_row = 0
         self._log.wrote(state, ends)
         return True
 

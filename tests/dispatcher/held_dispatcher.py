@@ -24,6 +24,7 @@ from brokers.broker import (
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
 from consumers.dispatcher import decider
+from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.process import run_dispatcher, wire
 from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
@@ -53,6 +54,7 @@ class Trouble(StrEnum):
     BREAKS_BEFORE_ACCEPTING = "breaks-before-accepting"
     NOT_ACCEPTED = "not-accepted"
     REFUSED = "refused"
+    A_BUG_IN_THE_ADAPTER = "a-bug-in-the-adapter"
 
 
 class Fifos:
@@ -136,6 +138,8 @@ class HeldBroker:
                     status=403,
                     code=40310000,
                 )
+            case Trouble.A_BUG_IN_THE_ADAPTER:
+                raise TypeError("float() argument must be a string or a number, not None")
             case Trouble.NONE:
                 pass
 
@@ -187,7 +191,10 @@ def main() -> int:
 
     def wiring(settings: AccountSettings) -> tuple[Broker, Clock]:
         broker, clock = wire(settings)
-        return HeldBroker(broker, where, what, gate), HeldClock(clock, where, gate)
+        held = HeldBroker(broker, where, what, gate)
+        if isinstance(clock, HistoricalClock):
+            return held, clock
+        return held, HeldClock(clock, where, gate)
 
     try:
         run_dispatcher(

@@ -32,6 +32,40 @@ def test_a_record_that_is_no_recommendation_becomes_a_dead_letter_of_its_raw_byt
     assert world.dead_letters() == poison
 
 
+def test_a_record_as_large_as_kafka_takes_becomes_a_dead_letter_and_blocks_nobody(
+    world: World,
+) -> None:
+    # given: a foreign record just under Kafka's usual limit, advice behind it
+    account = world.open_account()
+    huge = b"x" * 1_000_000
+    world.append(RECOMMENDATIONS.name, huge)
+    world.publish(fresh_advice(1))
+
+    # when
+    world.catch_up(account)
+
+    # then
+    assert world.dead_letters() == [huge]
+    assert ends(world.log(account)) == {1: 1}
+
+
+def test_an_account_opened_at_one_broker_account_speaks_for_no_other(world: World) -> None:
+    # given: an account that was opened
+    account = world.open_account()
+    world.catch_up(account)
+    before = world.log(account)
+
+    # when: its configuration names another broker account
+    text = world.config.read_text()
+    world.config.write_text(text.replace("preset =", 'broker_account_number = "other"\npreset ='))
+    running = world.start(account, until_caught_up=True)
+
+    # then: it is refused in words, and nothing is written
+    assert running.exit_code() == 3
+    assert "was opened with broker account" in running.said()
+    assert world.log(account) == before
+
+
 def test_an_event_that_has_no_place_in_the_recommendations_becomes_a_dead_letter(
     world: World,
 ) -> None:

@@ -27,6 +27,10 @@ STORIES: Sequence[tuple[Trouble, list[type[LogEvent]]]] = (
         Trouble.BREAKS_BEFORE_ACCEPTING,
         [OrderIntended, OrderOutcomeUnknown, OrderResent, OrderAccepted, OrderFilled],
     ),
+    (
+        Trouble.A_BUG_IN_THE_ADAPTER,
+        [OrderIntended, OrderOutcomeUnknown, OrderResent, OrderAccepted, OrderFilled],
+    ),
     (Trouble.NOT_ACCEPTED, [OrderIntended, OrderResent, OrderAccepted, OrderFilled]),
     (Trouble.REFUSED, [OrderIntended, OrderRejected]),
 )

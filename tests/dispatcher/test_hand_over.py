@@ -5,12 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from events.catalog import LogEvent
 from events.identifiers import AccountName
 from events.order import OrderFilled
 from stack import servers
+from tests.builders import a_recommendation
 from tests.dispatcher.held_dispatcher import Hold
 from tests.dispatcher.world import Running, World, ends, fresh_advice, intents
 
@@ -98,6 +99,28 @@ def test_a_standby_decides_as_soon_as_the_incumbent_is_told_to_stop(
     print(f"\nSIGTERM to the standby's first decision: {seconds:.2f} s")  # noqa: T201 -- measured, not asserted
 
 
+def test_a_standby_of_a_historical_run_goes_on_in_the_same_history(world: World) -> None:
+    # given: a historical run whose dispatcher dies at the POST, with a standby
+    account = world.open_account(clock="historical")
+    world.publish(a_recommendation(recommendation_id=1))
+    world.publish(a_recommendation(recommendation_id=2, ticker="AAPL", **_a_day_later()))
+    incumbent = world.start(account, Hold.AT_THE_POST)
+    incumbent.await_hold()
+    standby = world.start(account, until_caught_up=True)
+    _await_said(standby, "config_loaded")
+
+    # when
+    incumbent.kill()
+    assert standby.exit_code() == 0, standby.said()
+
+    # then: nothing is told of another time, and nothing is strange
+    events = [event for event in world.log(account) if event.envelope.recommendation_id]
+    assert ends(events) == {1: 1, 2: 1}
+    assert {event.envelope.occurred_at.year for event in events} == {2022}
+    assert world.state(account).incidents == 0
+    assert len(world.ledger(account)) == 2
+
+
 def test_a_revision_that_crashes_in_its_checks_never_disturbs_the_incumbent(world: World) -> None:
     # given
     account = world.open_account()
@@ -163,6 +186,11 @@ def test_a_brokerage_that_does_not_answer_for_9_s_stops_no_other_decision(world:
     assert ends(world.await_ends(account, 1, 2)) == {1: 1, 2: 1}
     assert len(world.ledger(account)) == 2
     assert running.process.poll() is None
+
+
+def _a_day_later() -> dict[str, datetime]:
+    later = a_recommendation().issued_at + timedelta(days=1)
+    return {"issued_at": later, "bar_at": later, "features_at": later}
 
 
 def _filled(events: list[LogEvent]) -> bool:

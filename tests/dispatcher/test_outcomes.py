@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 
 from accounts.evolve import fold
+from accounts.state import TradingStatus
 from brokers.broker import Fill, OrderReport, OrderStatus
+from brokers.simulated import SimulatedBroker, SimulationTerms
+from consumers.clock import SystemClock
+from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import NeverSent, Reported, Writer, events_of
+from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderResent
-from tests.builders import NOW, a_halt, an_author, an_intent, an_opening
+from tests.builders import NOW, a_halt, a_resend, an_author, an_intent, an_opening
 
 WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
 INTENT = an_intent()
@@ -47,6 +52,11 @@ def a_report(*cumulative: int, **changes: Any) -> OrderReport:  # noqa: ANN401 -
         fill_model="test",
     )
     return replace(report, **changes)
+
+
+def a_simulated_broker() -> SimulatedBroker:
+    """Return a broker that nothing is sent to."""
+    return SimulatedBroker(account_number="sim-tiny", terms=SimulationTerms())
 
 
 def told(report: OrderReport, *before: LogEvent) -> list[LogEvent]:
@@ -128,6 +138,63 @@ def test_an_order_whose_advice_is_stale_has_failed() -> None:
 
     assert isinstance(event, RecommendationFailed)
     assert event.error.endswith("by now the recommendation is too old to send")
+
+
+def test_a_brokers_price_with_more_decimals_than_the_wire_has_is_rounded_once() -> None:
+    report = a_report(10)
+    fill = replace(report.fills[0], price=Decimal("100.123456785"), fees=Decimal("0.000000001"))
+
+    [_, event] = told(replace(report, fills=(fill,)))
+
+    assert isinstance(event, OrderFilled)
+    assert str(event.price) == "100.12345678"
+    assert str(event.fees) == "0E-8"
+
+
+def test_a_clock_of_the_brokers_that_is_a_little_behind_makes_no_stranger_of_our_order() -> None:
+    events = told(a_report(10, created_at=NOW - timedelta(seconds=1)))
+
+    assert [type(event) for event in events] == [OrderAccepted, OrderFilled]
+
+
+def test_an_attempt_that_another_has_followed_is_not_sent_once_more() -> None:
+    state = fold([an_opening(), INTENT, a_resend(INTENT)])
+
+    assert events_of(NeverSent(order=ORDER, why="too late", attempt=1), state, WRITER) == []
+
+
+def test_an_answer_that_fits_no_record_is_an_incident_and_not_the_end_of_the_process() -> None:
+    # given: an answer, and a record that cannot be made of it
+    orders = Orders(a_simulated_broker(), SystemClock(), simulated=True)
+    state = fold([an_opening(), INTENT, a_halt()])
+    orders.start([INTENT], state, stamped_at_s=0.0)
+
+    def encode(event: LogEvent) -> Record:
+        if type(event).__name__ == "RecommendationFailed":
+            raise ValueError("it does not fit")
+        return Record("log", b"")
+
+    # when
+    outcomes = orders.outcomes(state, WRITER, encode)
+
+    # then
+    assert [type(event) for event in outcomes.events] == [IncidentRecorded, AccountHalted]
+
+
+def test_ten_failures_at_settling_halt_the_account_as_well() -> None:
+    # given: an account all of whose intents turn out never to have been sent, too late
+    intents = [an_intent(number, ticker=f"T{number % 3}") for number in range(1, 11)]
+    state = fold([an_opening(), *intents])
+    orders = Orders(a_simulated_broker(), SystemClock(), simulated=True)
+    orders.start(intents, fold([a_halt()], state), stamped_at_s=0.0)
+    later = replace(WRITER, now=INTENT.fresh_until)
+
+    # when
+    outcomes = orders.outcomes(state, later, lambda _: Record("log", b""))
+
+    # then
+    assert outcomes.state.trading.status is TradingStatus.HALTED
+    assert "10 recommendations failed in a row" in outcomes.state.trading.reason
 
 
 def test_a_halted_account_sends_nothing_again() -> None:

@@ -150,7 +150,11 @@ dsn = "{self.services.postgres_dsn}"
     def append(self, topic: str, *values: bytes) -> None:
         """Append raw records to a topic."""
         producer = Producer(
-            {"bootstrap.servers": self.cluster.bootstrap_servers, "enable.idempotence": True}
+            {
+                "bootstrap.servers": self.cluster.bootstrap_servers,
+                "enable.idempotence": True,
+                "message.max.bytes": 2_000_000,
+            }
         )
         for value in values:
             producer.produce(self.cluster.topic(topic), value)
