@@ -27,6 +27,7 @@ class _Commands(LazyGroup):
         ),
         "executions": Lazy("cli.executions", "List what was executed."),
         "failures": Lazy("cli.failures", "List and show what went wrong."),
+        "config": Lazy("cli.config", "Check the configuration; see where values come from."),
         "health": Lazy("cli.health", "Say whether a process's loop still turns."),
         "demo": Lazy("cli.demo", "See the whole system work, in one command."),
         "version": Lazy("cli.version", "Print which build this is."),

@@ -60,9 +60,14 @@ def read_tree(file: Path, environ: Mapping[str, str]) -> dict[str, Any]:
 
 def explain(file: Path, environ: Mapping[str, str], error: ValidationError) -> ConfigurationError:
     """Return `error` as one sentence that names every faulty key in full, never its value."""
-    variables = {".".join(_path(variable)): variable for variable, _ in _overrides(environ)}
+    variables = variables_by_key(environ)
     faults = [_fault(details, variables) for details in error.errors(include_input=False)]
     return ConfigurationError(f"configuration {file}: " + "; ".join(dict.fromkeys(faults)))
+
+
+def variables_by_key(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that override something, by the full name of the key in lower case."""
+    return {".".join(_path(variable)): variable for variable, _ in _overrides(environ)}
 
 
 def _fault(details: ErrorDetails, variables: Mapping[str, str]) -> str:
