@@ -118,7 +118,7 @@ class Dispatcher:
 
     def _live(self) -> None:
         self._heart.beat()
-        self._fold()
+        self._fold(in_the_seat=False)
         self._failure, self._closing = None, False
         consumer = self._join()
         try:
@@ -132,9 +132,9 @@ class Dispatcher:
             self._closing = True
             consumer.close()
 
-    def _fold(self) -> AccountState:
+    def _fold(self, *, in_the_seat: bool) -> AccountState:
         """Read the log to its end, and be sure that it is ours to go on with."""
-        state = self._log.read_to_end()
+        state = self._log.read_to_end(all_of_it=in_the_seat)
         try:
             number = self._with.broker.account().number
         except BrokerUnavailable as error:
@@ -208,7 +208,7 @@ class Dispatcher:
         began = time.monotonic()
         decider, clock = self._with.decider, self._with.clock
         seat = Seat(self._cluster, self._account.account, self._tuning.transaction_timeout_ms)
-        state = self._fold()
+        state = self._fold(in_the_seat=True)
         simulated = self._account.mode is ExecutionMode.SIMULATED
         orders = Orders(self._with.broker, clock, simulated=simulated)
         tenure = Tenure(self._log, seat, orders, decider, clock, self._recommendations)

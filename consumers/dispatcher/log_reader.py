@@ -74,18 +74,20 @@ class AccountLog:
         for end in batch.ends.values():
             self._advance(end)
 
-    def read_to_end(self) -> AccountState:
-        """Fold everything up to the high watermark of this moment, and return the account.
+    def read_to_end(self, *, all_of_it: bool = False) -> AccountState:
+        """Fold everything up to the end of this moment, and return the account.
 
-        An open transaction hides what follows it; it ends within its time-out of 10 s or is
-        aborted by the next `init_transactions`, so the wait is bounded.
+        The end is the last stable offset: what an open transaction may yet add is not waited for.
+        With `all_of_it` it is the high watermark: whoever has taken the seat has ended every open
+        transaction by that, and must know what came of them.
 
         Raises:
             ServiceUnreachable: Kafka does not answer, or a transaction hangs.
             ConfigurationError: The log's head is gone, or a record in it is no event of ours.
         """
-        low, _ = watermarks(self._consumer, self.topic)
-        end = high_watermark(self._admin, self.topic)
+        low, end = watermarks(self._consumer, self.topic)
+        if all_of_it:
+            end = high_watermark(self._admin, self.topic)
         if low > 0:
             raise ConfigurationError(
                 f"the head of {self.topic} is gone: it starts at offset {low}; this account "
