@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check sweep up down clean lock
+.PHONY: demo test check sweep bench up down clean lock
 
 demo: $(READY) ## the whole system at work
 	@$(BIN)/dispatcher demo $(ARGS)
@@ -21,6 +21,9 @@ check: $(READY) ## style, types, walls and the pure core: seconds, no services
 
 sweep: $(READY) ## the tests that repeat, at their full numbers
 	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest tests/accounts tests/acceptance tests/dispatcher tests/projections $(ARGS)
+
+bench: $(READY) ## figures beside their floors, docs/benchmarks.md; ARGS=--full: every size
+	@$(BIN)/python -m bench $(ARGS)
 
 up: $(READY) ## Kafka, registry and PostgreSQL in .stack/
 	@$(BIN)/dispatcher stack up

@@ -1,0 +1,79 @@
+"""Measure everything: ``python -m bench [--quick|--full] [--json FILE]``."""
+
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
+from bench.results import Figure, as_json, as_table, dump
+from bench.services import services
+from consumers.registry import register
+from stack.up import StackAddresses
+
+_10K: Final = 10_000
+_100K: Final = 100_000
+_1M: Final = 1_000_000
+_ROUNDS: Final = 3
+
+
+def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
+    """Yield every figure of `plan`: its sizes by the name of what is measured."""
+    with TemporaryDirectory(prefix="dispatcher-bench-") as directory:
+        for clock in ("system", "historical"):
+            for size in plan["dispatch"]:
+                yield from dispatching(addresses, clock, size, Path(directory))
+    for size in plan["project"]:
+        yield from projecting(addresses, size)
+    for size in plan["one_at_a_time"]:
+        yield from one_at_a_time(addresses, size.records)
+    for size in plan["restart"]:
+        yield from restarting(addresses, size)
+
+
+def plan_of(*, full: bool) -> dict[str, list[Size]]:
+    """Return what to measure, how large and how often."""
+    if full:
+        sizes = [Size(_10K, _ROUNDS), Size(_100K, _ROUNDS), Size(_1M, 1)]
+        return {
+            "dispatch": sizes,
+            "project": sizes,
+            "one_at_a_time": [Size(1000, 1)],
+            "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
+        }
+    return {
+        "dispatch": [Size(_10K, 1)],
+        "project": [Size(_10K, _ROUNDS)],
+        "one_at_a_time": [Size(200, 1)],
+        "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program; figures as they come on stderr, the table or nothing else on stdout."""
+    parser = ArgumentParser(prog="python -m bench", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="10k records, some 3 minutes (default)")
+    size.add_argument("--full", action="store_true", help="10k, 100k and 1M records: hours")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON object here")
+    asked = parser.parse_args(arguments)
+    began = time.monotonic()
+    figures: list[Figure] = []
+    with services() as addresses:
+        register(addresses.registry_url)
+        for figure in measure(addresses, plan_of(full=asked.full)):
+            figures.append(figure)
+            elapsed = time.monotonic() - began
+            sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
+    found = as_json(figures)
+    sys.stdout.write(as_table(found))
+    if asked.json is not None:
+        asked.json.write_text(dump(found), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

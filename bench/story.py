@@ -1,0 +1,158 @@
+"""Made-up recommendations, and a log of what an account made of them, as long as one likes.
+
+One cycle is four recommendations (bought, sold, two declined) and eight events. The first cycle is
+decided and filled by the real code; the others are the same under other numbers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from accounts.decide import DecisionContext, decide
+from accounts.evolve import evolve
+from accounts.limits import LARGE
+from accounts.state import AccountState
+from brokers.broker import OrderRequest
+from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
+from consumers.dispatcher.outcomes import Reported, Writer, events_of
+from events import roles
+from events.account import AccountOpened
+from events.author import Author
+from events.catalog import LogEvent
+from events.decision import OffsetsSeen
+from events.envelope import Origin
+from events.identifiers import AccountName, Leg, RecommendationId, client_order_id
+from events.order import ExecutionMode, OrderIntended
+from events.recommendation import Action, InstrumentType, RecommendationIssued, StrategyType
+from events.topics import RECOMMENDATIONS
+
+FIRST_ID: Final = 2_000_000
+START: Final = datetime(2026, 3, 2, 15, tzinfo=UTC)
+CYCLE: Final = 4
+
+_RUN: Final = UUID(int=1)
+_ANSWER_MS: Final = 13_000
+
+
+def advice(
+    number: int, ticker: str, action: Action, at: datetime, *, good: bool
+) -> RecommendationIssued:
+    """Return a recommendation that is followed if it is `good`, else declined by its confidence."""
+    return RecommendationIssued(
+        recommendation_id=FIRST_ID + number,
+        run_id=_RUN,
+        ticker=ticker,
+        action=action,
+        instrument_type=InstrumentType.STOCK,
+        strategy_type=StrategyType.SWING_TRADE,
+        confidence=Decimal("0.8" if good else "0.1"),
+        issued_at=at,
+        bar_at=at,
+        features_at=at,
+        reference_price=Decimal("101.25"),
+        recent_volatility=Decimal("0.0175"),
+        stop=Decimal("97.5"),
+        target=Decimal(110),
+        reason="momentum of 20 days above its average",
+        features_snapshot='{"close":101.25,"momentum_20":0.0312,"volume":1234567}',
+    )
+
+
+def cycle_of_advice(cycle: int = 0) -> list[RecommendationIssued]:
+    """Return the four recommendations of a cycle."""
+    sides = (Action.BUY, Action.SELL, Action.BUY, Action.SELL)
+    return [
+        advice(CYCLE * cycle + number, "MSFT", side, START, good=number < CYCLE // 2)
+        for number, side in enumerate(sides)
+    ]
+
+
+def opening(account: AccountName) -> AccountOpened:
+    """Return the first event of `account`'s log."""
+    author = _author(account)
+    return AccountOpened(
+        envelope=author.about("account", roles.OPENED, occurred_at=START - timedelta(days=1)),
+        mode=ExecutionMode.SIMULATED,
+        broker_account_number=f"sim-{account}",
+        starting_cash=Decimal(100_000),
+        start_from="earliest",
+        first_offset=0,
+    )
+
+
+def cycle_of_events(account: AccountName) -> list[tuple[int, LogEvent]]:
+    """Return the first cycle's events, each with the number of its recommendation in the cycle."""
+    state = evolve(AccountState(), opening(account))
+    broker = SimulatedBroker(account_number=f"sim-{account}", terms=SimulationTerms())
+    events: list[tuple[int, LogEvent]] = []
+    for number, recommendation in enumerate(cycle_of_advice()):
+        decision = decide(
+            state,
+            recommendation,
+            RecommendedMarket().view(recommendation),
+            replace(LARGE, disabled_gates=frozenset({"trading_hours"}), ticker_cooldown_minutes=0),
+            DecisionContext(
+                author=_author(account),
+                now=START,
+                source=Origin(topic=RECOMMENDATIONS.name, partition=0, offset=number),
+                seen=OffsetsSeen(log=len(events), recommendations=number + 1),
+                execution_mode=ExecutionMode.SIMULATED,
+                answer_within_ms=_ANSWER_MS,
+            ),
+        )
+        if decision is None:
+            raise RuntimeError("the cycle's recommendations are new")
+        state = evolve(state, decision)
+        events.append((number, decision))
+        if isinstance(decision, OrderIntended):
+            report = broker.submit(OrderRequest(terms=decision.terms, sent_at=START))
+            fact = Reported(order=report.client_order_id, report=report, looked_up=False)
+            for event in events_of(fact, state, _writer(account)):
+                state = evolve(state, event)
+                events.append((number, event))
+    return events
+
+
+def history(account: AccountName, count: int) -> Iterator[LogEvent]:
+    """Yield `count` events of `account`'s log, from its opening on."""
+    yield opening(account)
+    cycle = cycle_of_events(account)
+    for position in range(count - 1):
+        turn, place = divmod(position, len(cycle))
+        number, event = cycle[place]
+        yield restamped(event, CYCLE * turn + number, position)
+
+
+def restamped(event: LogEvent, number: int, position: int) -> LogEvent:
+    """Return `event` as if about recommendation `number`, the `position`-th of its log."""
+    envelope = event.envelope
+    source = envelope.source and replace(envelope.source, offset=number)
+    recommendation = RecommendationId(FIRST_ID + number)
+    order = client_order_id(AccountName(envelope.account_name), recommendation, Leg.ENTRY)
+    changes: dict[str, Any] = {
+        "envelope": replace(
+            envelope,
+            event_id=UUID(int=(5 << 76) + position),
+            recommendation_id=recommendation,
+            correlation_id=f"recommendation:{recommendation}",
+            source=source,
+        )
+    }
+    if isinstance(event, OrderIntended):
+        changes["terms"] = replace(event.terms, client_order_id=order)
+    elif hasattr(event, "client_order_id"):
+        changes["client_order_id"] = order
+    return replace(event, **changes)
+
+
+def _author(account: AccountName) -> Author:
+    return Author(account=account, run_id=_RUN, config_hash="0123456789abcdef", build="0.0.1")
+
+
+def _writer(account: AccountName) -> Writer:
+    return Writer(
+        author=_author(account), now=START, submit_window_ms=3_000, answer_within_ms=_ANSWER_MS
+    )

@@ -1,0 +1,88 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from bench.__main__ import main, measure, plan_of
+from bench.measure import Size
+from bench.results import Figure, Run, as_json, as_table, compare, dump
+from bench.story import cycle_of_events, history
+from events.catalog import LogEvent
+from events.identifiers import AccountName
+from stack.up import StackAddresses
+from tests.services import Services
+
+MEASURED = (
+    "dispatch.system",
+    "dispatch.historical",
+    "project.executions",
+    "project.all_tables",
+    "restart",
+)
+
+
+def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -> None:
+    addresses = StackAddresses(
+        services.bootstrap_servers, services.registry_url, services.postgres_dsn
+    )
+    tiny = Size(40, 1)
+
+    figures = list(measure(addresses, {name: [tiny] for name in plan_of(full=False)}))
+
+    found = json.loads(dump(as_json(figures)))
+    assert {name.rsplit(".40", 1)[0] for name in found if ".40" in name} == set(MEASURED)
+    assert {"one_at_a_time.median", "one_at_a_time.p99"} <= set(found)
+    for name, figure in found.items():
+        assert set(figure) == {"value", "unit", "floor", "ratio"}, name
+        assert figure["value"] > 0, name
+        assert isinstance(figure["unit"], str), name
+        assert (figure["floor"] is None) == (figure["ratio"] is None), name
+    assert all(f"{name}.40.peak_memory" in found for name in MEASURED[:-1])
+
+
+def test_a_ratio_is_the_share_of_the_floor_and_medians_count() -> None:
+    runs = [Run(100, seconds, 50.0) for seconds in (1.0, 2.0, 4.0)]
+    floors = [Run(100, 1.0, 40.0)]
+
+    rate, per_record, memory = compare("x", "events", runs, floors)
+
+    assert (rate.value, rate.floor, rate.ratio) == (50.0, 100.0, 0.5)
+    assert (per_record.value, per_record.ratio) == (20_000.0, 2.0)
+    assert memory.ratio == 1.25
+
+
+def test_the_table_has_a_line_for_each_figure_and_a_dash_for_no_floor() -> None:
+    table = as_table(as_json([Figure(name="restart", value=1.23456, unit="s")]))
+
+    assert table.splitlines()[1].split() == ["restart", "1.235", "-", "-", "s"]
+
+
+@pytest.mark.parametrize(
+    ("records", "label"), [(40, "40"), (1000, "1k"), (100_000, "100k"), (1_000_000, "1M")]
+)
+def test_sizes_are_named_as_people_say_them(records: int, label: str) -> None:
+    assert Size(records, 1).label == label
+
+
+def test_a_history_repeats_its_first_cycle_under_other_numbers() -> None:
+    account = AccountName("story")
+    cycle = [event for _, event in cycle_of_events(account)]
+
+    told = list(history(account, 1 + 2 * len(cycle)))
+
+    again = told[1 + len(cycle) :]
+    assert [type(event) for event in again] == [type(event) for event in cycle]
+    assert len({event.envelope.event_id for event in told}) == len(told)
+    assert _ids(again).isdisjoint(_ids(cycle))
+    assert [replace(event, envelope=cycle[0].envelope) for event in again[-2:]] == [
+        replace(event, envelope=cycle[0].envelope) for event in cycle[-2:]
+    ]
+
+
+def test_quick_and_full_exclude_each_other() -> None:
+    with pytest.raises(SystemExit):
+        main(["--quick", "--full"])
+
+
+def _ids(events: list[LogEvent]) -> set[int | None]:
+    return {event.envelope.recommendation_id for event in events}
