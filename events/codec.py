@@ -14,7 +14,8 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from events.avro import Json, avro_schema
 from events.catalog import EVENTS, NAMESPACE, AnyEvent
-from events.records import Reader, Writer, record_reader, record_writer
+from events.readers import Reader, bare, record_reader
+from events.records import Writer, record_writer
 
 _HEADER: Final = struct.Struct(">bI")
 _E = TypeVar("_E")
@@ -115,7 +116,7 @@ class Codec:
         event_type = _BY_NAME.get(name)
         if event_type is None:
             raise Undecodable(f"schema id {schema_id} is {name}, which is no event of ours")
-        plan = _Plan(event_type, parse_schema(schema), record_reader(event_type))
+        plan = _Plan(event_type, parse_schema(bare(schema)), record_reader(event_type, schema))
         self._plans[schema_id] = plan
         return plan
 
