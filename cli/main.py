@@ -27,6 +27,7 @@ class _Commands(LazyGroup):
         ),
         "executions": Lazy("cli.executions", "List what was executed."),
         "failures": Lazy("cli.failures", "List and show what went wrong."),
+        "doctor": Lazy("cli.doctor", "Look at everything it needs; each line names its cure."),
         "config": Lazy("cli.config", "Check the configuration; see where values come from."),
         "health": Lazy("cli.health", "Say whether a process's loop still turns."),
         "demo": Lazy("cli.demo", "See the whole system work, in one command."),

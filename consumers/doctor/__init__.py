@@ -1,0 +1,1 @@
+"""What `dispatcher doctor` looks at: each check yields findings, every finding names its cure."""

@@ -1,0 +1,115 @@
+"""Accounts: does the broker know us as the log does, and does a dispatcher decide?"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from consumers.cluster import Cluster
+from consumers.dispatcher.opening import check_identity
+from consumers.doctor.finding import Finding, age, fail, failed, ok, warn
+from consumers.doctor.offsets import TIMEOUT_S, Offsets
+from consumers.errors import ConfigurationError, DispatcherError
+from consumers.kafka import unreachable
+from consumers.scan import scan
+from consumers.settings import AccountSettings, Settings
+from events.account import AccountOpened
+from events.codec import Codec, Undecodable
+from events.topics import RECOMMENDATIONS, log_of
+
+_LATE_S: Final = 10.0
+
+
+def check_broker(account: AccountSettings) -> Iterator[Finding]:
+    """Say whether the simulated broker can keep its book."""
+    name = f"broker {account.name}"
+    number = account.broker_account_number
+    if account.ledger is None:
+        yield ok(name, f"simulated account {number}; without a ledger it forgets when it ends")
+        return
+    fault = _not_writable(account.ledger)
+    if fault:
+        yield fail(name, f"ledger {account.ledger}: {fault[0]}", fault[1])
+    else:
+        yield ok(name, f"simulated account {number}; its ledger can be written")
+
+
+def check_identity_of(settings: Settings, account: AccountSettings, codec: Codec) -> list[Finding]:
+    """Hold the account in the log's first event against the one that is configured."""
+    name = f"account {account.name}"
+    cure = "dispatcher config check"
+    try:
+        opened = _opened(settings.kafka.cluster, account, codec)
+        check_identity(opened, account, account.broker_account_number)
+    except DispatcherError as error:
+        return [failed(name, error, cure)]
+    if opened is None:
+        return [ok(name, "has no event yet: its story begins with its first run")]
+    return [ok(name, f"opened as {opened.mode} {opened.broker_account_number}, as configured")]
+
+
+def check_dispatcher(
+    settings: Settings, account: AccountSettings, offsets: Offsets, now_s: float
+) -> Iterator[Finding]:
+    """Say whether somebody decides for the account, and how late."""
+    name = f"dispatcher {account.name}"
+    cure = f"dispatcher accounts run {account.name}"
+    cluster = settings.kafka.cluster
+    if RECOMMENDATIONS.name not in offsets.existing():
+        return  # the layout's finding says so
+    members, committed = _group(cluster, account)
+    running = f"{members} running" if members else "none is running"
+    if committed is None:
+        says, late_s = f"{running}; nothing is decided yet", 0.0
+    else:
+        ends = offsets.ends([RECOMMENDATIONS.name], committed=True)
+        places = {RECOMMENDATIONS.name: committed}
+        oldest = offsets.first_record_times(places, ends, committed=True).get(RECOMMENDATIONS.name)
+        late_s = 0.0 if oldest is None else now_s - oldest
+        undecided = 0 if oldest is None else ends[RECOMMENDATIONS.name] - committed
+        says = f"{running}; nothing is undecided"
+        if undecided:
+            says = f"{running}; up to {undecided} undecided, the oldest {age(late_s)} old"
+    yield ok(name, says) if members and late_s <= _LATE_S else warn(name, says, cure)
+
+
+def _not_writable(ledger: Path) -> tuple[str, str] | None:
+    folder = ledger.absolute().parent
+    if not folder.is_dir():
+        return f"there is no directory {folder}", f"mkdir -p {folder}"
+    if ledger.exists() and not os.access(ledger, os.W_OK):
+        return "it may not be written", f"chmod u+w {ledger}"
+    if not os.access(folder, os.W_OK):
+        return f"{folder} may not be written", f"chmod u+w {folder}"
+    return None
+
+
+def _opened(cluster: Cluster, account: AccountSettings, codec: Codec) -> AccountOpened | None:
+    for message in scan(cluster, log_of(account.account).name):
+        try:
+            event = codec.decode(message.value())
+        except Undecodable as error:
+            raise ConfigurationError(
+                f"offset {message.offset()} of the log is no event of the account: {error}"
+            ) from error
+        return event if isinstance(event, AccountOpened) else None
+    return None
+
+
+def _group(cluster: Cluster, account: AccountSettings) -> tuple[int, int | None]:
+    """Return how many processes are in the account's group, and what it has committed."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    group = cluster.dispatchers_of(account.account)
+    where = TopicPartition(cluster.topic(RECOMMENDATIONS.name), 0)
+    asked = ConsumerGroupTopicPartitions(group, [where])
+    try:
+        [described] = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S).values()
+        [listed] = admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT_S).values()
+        members = len(described.result().members)
+        [found] = listed.result().topic_partitions
+    except KafkaException as error:
+        raise unreachable(error) from error
+    return members, found.offset if found.offset >= 0 else None

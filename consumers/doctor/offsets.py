@@ -1,0 +1,102 @@
+"""Ends of topics as each kind of reader sees them, and how old the first record behind them is."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    IsolationLevel,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is public
+
+from consumers.cluster import Cluster
+from consumers.kafka import consume_batch, consumer_config, offset_of, partition_of, unreachable
+
+TIMEOUT_S: Final = 6.0
+
+
+class Offsets:
+    """Questions about offsets of one Kafka; topics have their plain names, partition 0 is meant."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Connect when the first question is asked."""
+        self._cluster = cluster
+        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+
+    def existing(self) -> set[str]:
+        """Return the plain names of the topics in our corner; errors as `ends`."""
+        try:
+            names = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        except KafkaException as error:
+            raise unreachable(error) from error
+        prefix = self._cluster.prefix
+        return {self._cluster.plain(name) for name in names if name.startswith(prefix)}
+
+    def ends(self, topics: Iterable[str], *, committed: bool) -> dict[str, int]:
+        """Return where each topic ends for readers of committed records, or of all of them.
+
+        Raises:
+            ServiceUnreachable: Kafka did not answer.
+        """
+        asked = {
+            TopicPartition(self._cluster.topic(topic), 0): OffsetSpec.latest()  # type: ignore[no-untyped-call] # as it comes
+            for topic in topics
+        }
+        if not asked:
+            return {}
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        try:
+            answers = self._admin.list_offsets(
+                asked, isolation_level=level, request_timeout=TIMEOUT_S
+            )
+            return {
+                self._cluster.plain(place.topic): answer.result().offset
+                for place, answer in answers.items()
+            }
+        except KafkaException as error:
+            raise unreachable(error) from error
+
+    def first_record_times(
+        self, places: Mapping[str, int], ends: Mapping[str, int], *, committed: bool
+    ) -> dict[str, float | None]:
+        """Return when the first record at or after each topic's offset was written (UNIX seconds).
+
+        None where there is none before the end: only the marks of transactions. A topic that
+        could not be read in time is left out.
+        """
+        waiting = {topic: at for topic, at in places.items() if at < ends[topic]}
+        found: dict[str, float | None] = {topic: None for topic in places if topic not in waiting}
+        if not waiting:
+            return found
+        config = consumer_config(
+            self._cluster.bootstrap_servers, self._cluster.group("dispatcher-doctor")
+        )
+        level = "read_committed" if committed else "read_uncommitted"
+        consumer = Consumer({**config, "isolation.level": level, "log_level": 0})
+        try:
+            consumer.assign(
+                [TopicPartition(self._cluster.topic(name), 0, at) for name, at in waiting.items()]
+            )
+            self._read(consumer, waiting, found)
+        finally:
+            consumer.close()
+        return found
+
+    def _read(
+        self, consumer: Consumer, waiting: Mapping[str, int], found: dict[str, float | None]
+    ) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while waiting.keys() - found.keys() and time.monotonic() < deadline:
+            batch = consume_batch(consumer, 100, 0.1)
+            for message in batch.messages:
+                topic = self._cluster.plain(partition_of(message)[0])
+                if topic not in found and offset_of(message) >= waiting[topic]:
+                    kind, written_ms = message.timestamp()
+                    known = kind != TIMESTAMP_NOT_AVAILABLE
+                    found[topic] = written_ms / 1000 if known else time.time()
+            for name, _ in batch.ends:
+                found.setdefault(self._cluster.plain(name), None)
