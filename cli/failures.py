@@ -1,5 +1,6 @@
 """`dispatcher failures`: what went wrong, from the projected tables."""
 
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from consumers.tables import failures, failures_with_id
 
 app = typer.Typer(help="List and show what went wrong.", no_args_is_help=True)
 
+_ERROR_LENGTH_MAX = 140
 _SHORT = 8
 
 
@@ -44,7 +46,7 @@ def list_(
                 moment(one["occurred_at"])[:16],
                 one["account_name"],
                 one["recommendation_id"] or one["projection"],
-                one["error"],
+                shorten(one["error"], _ERROR_LENGTH_MAX, placeholder=" …"),
             ]
             for one in found
         ),

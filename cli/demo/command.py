@@ -29,7 +29,7 @@ def demo(
         ),
     ] = datetime(2014, 1, 2),  # noqa: DTZ001 -- a day, which typer can only read as a datetime
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything running, and say how to look around.")
+        bool, typer.Option("--keep", help="Leave the servers running, and say how to look around.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -82,7 +82,7 @@ def say_balance(final: Sequence[AccountFacts], seconds: float) -> None:
 def say_how_to_look_around(directory: Path) -> None:
     """Tell what to type while everything is left running."""
     say()
-    say("Everything was left running. To look around:")
+    say("Kafka, the registry and PostgreSQL were left running. To look around:")
     say(f"  export DISPATCHER_CONFIG={directory}/dispatcher.toml")
     for command in (
         "accounts show tiny",
@@ -92,7 +92,7 @@ def say_how_to_look_around(directory: Path) -> None:
     ):
         say(f"  dispatcher {command}")
     say("To end it and delete it all:")
-    say(f"  dispatcher stack down --purge --dir {directory}/stack")
+    say(f"  dispatcher stack down --purge --dir {directory}/stack && rm -r {directory}")
 
 
 def _ends(accounts: Sequence[AccountFacts]) -> list[list[object]]:

@@ -51,26 +51,20 @@ def run_demo(directory: Path, first_day: date, *, keep: bool, as_json: bool) -> 
     began = time.monotonic()
     configure_logs(least="error")
     if as_json:
-        result = _play(directory, first_day, Silent(), began, quiet=True, keep=keep)
+        result = _play(directory, first_day, Silent(), began, quiet=True)
         print_json(result)
     else:
         with TerminalProgress() as progress:
-            result = _play(directory, first_day, progress, began, quiet=False, keep=keep)
+            result = _play(directory, first_day, progress, began, quiet=False)
     if keep and not as_json:
         report.say_how_to_look_around(directory)
     return result
 
 
 def _play(
-    directory: Path,
-    first_day: date,
-    progress: Progress,
-    began: float,
-    *,
-    quiet: bool,
-    keep: bool,
+    directory: Path, first_day: date, progress: Progress, began: float, *, quiet: bool
 ) -> DemoResult:
-    with scene(directory, progress, keep=keep) as set_up:
+    with scene(directory, progress) as set_up:
         source = RegistrySchemaSource(set_up.addresses.registry_url)
         check_schemas(source)
         codec = Codec(source)
@@ -113,8 +107,7 @@ def _play(
             )
             if not quiet:
                 report.say_balance(final, result.seconds)
-            if not keep:
-                projector.stop()
+            projector.stop()
         source.close()
     return result
 

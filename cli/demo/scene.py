@@ -131,7 +131,7 @@ _COMMAND: Final = (sys.executable, "-m", "cli.main")
 
 
 @contextmanager
-def scene(directory: Path, progress: Progress, *, keep: bool) -> Iterator[Scene]:
+def scene(directory: Path, progress: Progress) -> Iterator[Scene]:
     """Set the scene: servers, tables, schemas, topics. Afterwards no process of ours runs."""
     addresses = start(directory / "stack", progress=progress)
     configuration = directory / "dispatcher.toml"
@@ -152,5 +152,5 @@ def scene(directory: Path, progress: Progress, *, keep: bool) -> Iterator[Scene]
         yield set_up
     finally:
         for service in set_up.services:
-            if service.running and not keep:
+            if service.running:
                 service.kill()
