@@ -9,6 +9,7 @@ import typer
 from cli.context import checked_codec, service_settings, settings_from
 from cli.output import AsJson, Config, Logs, print_json, print_table, say
 from cli.parked import app as parked_app
+from cli.rebuilding import rebuild, verify
 from consumers.dispatcher.process import stop_on_signals
 from consumers.health import Heartbeat, health_file
 from consumers.logs import bind_run
@@ -21,6 +22,8 @@ from projections.catalog import PROJECTIONS
 
 app = typer.Typer(help="Run projections; see how far they are.", no_args_is_help=True)
 app.add_typer(parked_app, name="parked")
+app.command()(rebuild)
+app.command()(verify)
 
 
 @app.command()

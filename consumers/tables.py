@@ -1,12 +1,14 @@
 """Questions to the projected tables: rows as dictionaries, and failures as sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
 from psycopg.rows import dict_row
 
 from consumers.errors import ConfigurationError, ServiceUnreachable
+from projections.session import Connection
 
 Row: TypeAlias = dict[str, Any]
 
@@ -22,15 +24,40 @@ def rows(
         ServiceUnreachable: PostgreSQL does not answer.
         ConfigurationError: A table or column is missing: the database is not migrated.
     """
-    try:
-        with psycopg.connect(
+    with (
+        answering(),
+        psycopg.connect(
             dsn,
             autocommit=True,
             connect_timeout=_CONNECT_TIMEOUT_S,
             row_factory=dict_row,
             options="-c default_transaction_read_only=on -c statement_timeout=30s -c TimeZone=UTC",
-        ) as connection:
-            return connection.execute(query, values).fetchall()
+        ) as connection,
+    ):
+        return connection.execute(query, values).fetchall()
+
+
+@contextmanager
+def snapshot(dsn: str) -> Iterator[Connection]:
+    """Hold one REPEATABLE READ transaction that reads only; errors as `rows`."""
+    with (
+        answering(),
+        psycopg.connect(
+            dsn,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            application_name="dispatcher-verify",
+            options="-c default_transaction_read_only=on -c TimeZone=UTC",
+        ) as connection,
+    ):
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield connection
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn what PostgreSQL's driver raises into our sentences; see `rows`."""
+    try:
+        yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise ConfigurationError(
             f"the database lacks what this build needs ({error.diag.message_primary}): run "

@@ -29,9 +29,19 @@ class Session:
     the events. What must not be lost asks for `synchronous_commit` in its own transaction.
     """
 
-    def __init__(self, dsn: str, *, application_name: str = "dispatcher-projector") -> None:
-        """Remember where PostgreSQL is; nothing is opened yet."""
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        application_name: str = "dispatcher-projector",
+        schema: str | None = None,
+    ) -> None:
+        """Remember where PostgreSQL is; nothing is opened yet.
+
+        With a `schema`, tables are looked for there and nowhere else.
+        """
         self._dsn = dsn
+        self._schema = schema
         self._application_name = application_name
         self._connection: Connection | None = None
         self._stages: set[str] = set()
@@ -74,4 +84,7 @@ class Session:
                 tcp_user_timeout=10_000,
             )
             self._connection.execute(_SETTINGS)
+            if self._schema is not None:
+                path = sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema))
+                self._connection.execute(path)
         return self._connection

@@ -6,33 +6,30 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
-from typing import Final, cast
+from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.errors import ServiceUnreachable
 from consumers.kafka import (
     Batch,
     consume_batch,
     consumer_config,
-    offset_of,
-    partition_of,
     sentence,
     watermarks,
 )
 from consumers.logs import get_log
 from consumers.projector.lane import Lane
-from consumers.projector.reading import subscription
+from consumers.projector.reading import record_of, subscription
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.settings import (
     Progress,
     ProjectorSettings,
 )
 from events.codec import Codec
-from events.envelope import Origin
 from projections.checkpoints import Partition
 from projections.engine import Applied, Engine
-from projections.record import Record, read_record
+from projections.record import Record
 from projections.session import Session
 
 _MAX_POLL_INTERVAL_MS: Final = 300_000  # longer than PostgreSQL's time-outs, one after another
@@ -104,7 +101,7 @@ class Projector:
             self._settings.poll_timeout_ms / 1000,
         )
         try:
-            records = [self._read(message) for message in batch.messages]
+            records = [record_of(self._cluster, self._codec, message) for message in batch.messages]
         except ServiceUnreachable as error:
             for lane in self._lanes:
                 lane.fall_behind(error)
@@ -166,19 +163,6 @@ class Projector:
         )
         if caught_up and not before.caught_up:
             get_log().info("projection_caught_up", records=self.progress.records)
-
-    def _read(self, message: Message) -> Record:
-        topic, partition = partition_of(message)
-        headers = cast("list[tuple[str, bytes | str | None]]", message.headers() or [])
-        return read_record(
-            self._codec,
-            Origin(
-                topic=self._cluster.plain(topic), partition=partition, offset=offset_of(message)
-            ),
-            key=_bytes(message.key()),
-            value=_bytes(message.value()),
-            headers=tuple((name, _bytes(value)) for name, value in headers),
-        )
 
     def _take_up(self) -> None:
         """Go back to the checkpoints of the projections whose time to try again has come."""
@@ -272,10 +256,6 @@ class Projector:
                 lane.lose(place)
         with suppress(KafkaException):  # lost: there may be nothing left to give back
             consumer.incremental_unassign(partitions)
-
-
-def _bytes(value: bytes | str | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
 
 
 def _utc_now() -> datetime:

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is public
 
 from consumers.cluster import Cluster
-from consumers.kafka import METADATA_TIMEOUT_S, unreachable
+from consumers.kafka import METADATA_TIMEOUT_S, offset_of, partition_of, unreachable
+from events.codec import Codec
+from events.envelope import Origin
 from events.topics import LOG_PREFIX
 from projections.checkpoints import Partition
 from projections.projection import Projection
+from projections.record import Record, read_record
 
 _ACCOUNT: Final = "[a-z0-9][a-z0-9-]*"
 
@@ -56,6 +59,23 @@ def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[
         }
     except KafkaException as error:
         raise unreachable(error) from error
+
+
+def record_of(cluster: Cluster, codec: Codec, message: Message) -> Record:
+    """Return a consumed message as a projection gets it; raises what `read_record` raises."""
+    topic, partition = partition_of(message)
+    headers = cast("list[tuple[str, bytes | str | None]]", message.headers() or [])
+    return read_record(
+        codec,
+        Origin(topic=cluster.plain(topic), partition=partition, offset=offset_of(message)),
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=tuple((name, _bytes(value)) for name, value in headers),
+    )
+
+
+def _bytes(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
 
 
 def _literal(topic: str) -> str:

@@ -1,0 +1,175 @@
+"""`dispatcher projections rebuild` and `verify`: tables told anew, tables held against the log."""
+
+import getpass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.context import checked_codec, settings_from
+from cli.output import AsJson, Config, plain, print_json, print_table, say
+from consumers.errors import DifferenceFound, NotFoundError
+from consumers.projector.rebuild import RebuildSettings
+from consumers.projector.rebuild import rebuild as rebuild_tables
+from consumers.projector.verify import Verified
+from consumers.projector.verify import verify as verify_tables
+from consumers.version import build
+from projections.catalog import PROJECTIONS, projection_named
+from projections.projection import Projection
+from projections.verify.compare import Difference, Kind
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PROJECTION]", help="One projection; without it, all.", show_default=""
+    ),
+]
+
+_TOLD_MAX: Final = 20
+
+
+def rebuild(name: Name = None, *, config: Config = None, as_json: AsJson = False) -> None:
+    """Tell the tables anew from the first offset on, beside the live ones, then swap.
+
+    Readers notice nothing, and a running projector goes on. It refuses to swap if it would park
+    more than is parked now.
+
+    Example: dispatcher projections rebuild executions
+    """
+    settings = settings_from(config)
+    projections = _wanted(name)
+    codec = checked_codec(settings)
+    with _progress("Rebuilding") as show:
+        done = rebuild_tables(
+            RebuildSettings(
+                cluster=settings.kafka.cluster,
+                postgres_dsn=settings.postgres_dsn(),
+                build=build(),
+                by=getpass.getuser(),
+                now=_now,
+            ),
+            codec,
+            projections,
+            show,
+        )
+    if as_json:
+        print_json(done)
+        return
+    print_table(
+        [
+            "Projection",
+            ("Events", "right"),
+            ("Rows changed", "right"),
+            ("Parked", "right"),
+            ("Cleared", "right"),
+            ("Swap ms", "right"),
+        ],
+        (
+            [
+                one.projection,
+                one.records,
+                one.rows_changed,
+                one.parked,
+                one.parked_cleared,
+                f"{one.swap_ms:.0f}",
+            ]
+            for one in done
+        ),
+    )
+
+
+def verify(name: Name = None, *, config: Config = None, as_json: AsJson = False) -> None:
+    """Hold the tables against the log, field by field; exit code 6 if a row differs.
+
+    Example: dispatcher projections verify --json
+    """
+    settings = settings_from(config)
+    projections = _wanted(name)
+    codec = checked_codec(settings)
+    with _progress("Verifying") as show:
+        found = verify_tables(
+            settings.kafka.cluster, codec, settings.postgres_dsn(), projections, show
+        )
+    if as_json:
+        print_json(found)
+    else:
+        _tell(found)
+    differing = [one for one in found if one.differences]
+    if differing:
+        count = sum(len(one.differences) for one in differing)
+        names = ", ".join(one.projection for one in differing)
+        raise DifferenceFound(
+            f"{count} {'row differs' if count == 1 else 'rows differ'} from the log, in {names}: "
+            "`dispatcher projections rebuild` tells them anew"
+        )
+
+
+def in_words(difference: Difference) -> list[str]:
+    """Return a difference as lines: whose row, and field by field what is wrong."""
+    key = ", ".join(f"{column}={plain(value)}" for column, value in difference.key.items())
+    row = f"{difference.table} ({key})"
+    match difference.kind:
+        case Kind.MISSING:
+            return [f"{row}: missing; the log has it"]
+        case Kind.SURPLUS:
+            return [f"{row}: no event stands behind it"]
+        case Kind.DIFFERENT:
+            return [
+                f"{row}: {one.column} is {plain(one.table)}, the log says {plain(one.log)}"
+                for one in difference.fields
+            ]
+
+
+def _tell(found: Sequence[Verified]) -> None:
+    print_table(
+        [
+            "Projection",
+            ("Events", "right"),
+            ("Rows", "right"),
+            ("Parked", "right"),
+            ("Differing", "right"),
+        ],
+        ([one.projection, one.events, one.rows, one.parked, len(one.differences)] for one in found),
+    )
+    lines = [line for one in found for row in one.differences for line in in_words(row)]
+    if lines:
+        say()
+    for line in lines[:_TOLD_MAX]:
+        say(line)
+    if len(lines) > _TOLD_MAX:
+        say(f"… and {len(lines) - _TOLD_MAX} more: see --json.")
+
+
+def _wanted(name: str | None) -> Sequence[Projection]:
+    if name is None:
+        return PROJECTIONS
+    try:
+        return [projection_named(name)]
+    except KeyError as error:
+        raise NotFoundError(str(error.args[0])) from None
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar and the time left on stderr; silent where stderr is no terminal."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as shown:
+        task = shown.add_task(title, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)

@@ -1,0 +1,293 @@
+"""Tell the tables anew from the first offset on, beside the live ones, and swap."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from consumers.cluster import Cluster
+from consumers.errors import Refused, ServiceUnreachable
+from consumers.logs import get_log
+from consumers.projector.history import Chunk, History
+from consumers.projector.reading import committed_ends
+from consumers.projector.recorder import ProjectionRecorder
+from events.codec import Codec
+from events.envelope import Origin
+from events.projection import ProjectionFailed, ProjectionSettled, Settlement
+from projections.checkpoints import Partition
+from projections.engine import Engine
+from projections.failures import FAILURES, settlement_id
+from projections.faults import CheckpointLost, DatabaseUnavailable, Unavailable
+from projections.projection import Projection
+from projections.record import account_of
+from projections.shadow import Parked, RebuildUnderWay, Shadow
+
+OnProgress = Callable[[int, int], None]
+"""Called with the offsets applied and the offsets to apply, by now."""
+
+_ROUNDS_MAX: Final = 5
+_NEAR: Final = 2000
+_SWAPS_MAX: Final = 3
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildSettings:
+    """Where the logs and the tables are, and in whose name it is done."""
+
+    cluster: Cluster
+    postgres_dsn: str
+    build: str
+    by: str
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What came of one projection.
+
+    `rows_changed` counts live rows deleted or written by the swap; for `swap_ms` the live projector
+    stood still. Readers never waited.
+    """
+
+    projection: str
+    records: int
+    rows_changed: int
+    parked: int
+    parked_cleared: int
+    skipped: int
+    swap_ms: float
+
+
+@dataclass(slots=True)
+class _Building:
+    """One projection's new tables, on their way to `target`."""
+
+    projection: Projection
+    shadow: Shadow
+    engine: Engine
+    skipped: frozenset[tuple[str, int, int]]
+    failures: dict[object, ProjectionFailed]
+    ends: dict[Partition, int]
+    target: dict[Partition, int] = field(default_factory=dict)
+    records: int = 0
+
+    def aim(self, standing: dict[Partition, int]) -> None:
+        """Go where the live tables stand, to the log's end where they stand nowhere yet."""
+        self.target = {**self.ends, **self.target, **standing}
+        for place in self.target.keys() - self.engine.checkpoints.keys():
+            self.engine.begin(place, 0)
+
+    def feed(self, chunk: Chunk) -> None:
+        """Apply what is this projection's and stands before its target."""
+        positions = {
+            place: min(offset, self.target[place])
+            for place, offset in chunk.positions.items()
+            if place in self.target
+        }
+        records = []
+        for record in chunk.records:
+            topic, number, offset = (
+                record.origin.topic,
+                record.origin.partition,
+                record.origin.offset,
+            )
+            wanted = offset < self.target.get((topic, number), 0)
+            if wanted and (topic, number, offset) not in self.skipped:
+                records.append(record)
+        done = self.engine.apply(records, positions)
+        self.records += done.applied + done.failed + done.waiting
+
+
+def rebuild(
+    settings: RebuildSettings,
+    codec: Codec,
+    projections: Sequence[Projection],
+    on_progress: OnProgress = lambda _done, _total: None,
+) -> list[Rebuilt]:
+    """Rebuild each projection's tables and swap them in, one transaction each.
+
+    The new tables end at exactly the checkpoints of the live ones, so a projector that runs
+    meanwhile goes on as if nothing had happened. Where the live tables have no checkpoint the new
+    ones go to the log's end. No consumer group is joined.
+
+    Raises:
+        Refused: The new tables would park what the live ones hold, or another rebuild is under way.
+        ConfigurationError: A topic's head is gone.
+        ServiceUnreachable: Kafka, the registry or PostgreSQL does not answer. Projections not yet
+            swapped are as they were.
+    """
+    recorder = ProjectionRecorder(settings.cluster, codec)
+    recorder.prepare()
+    try:
+        with ExitStack() as stack:
+            history = stack.enter_context(History(settings.cluster, codec))
+            buildings = _start(settings, history, projections, stack)
+            _catch_up(history, buildings, on_progress)
+            return [_finish(settings, history, recorder, one) for one in buildings]
+    except RebuildUnderWay as error:
+        raise Refused(str(error)) from error
+    except CheckpointLost as error:
+        raise ServiceUnreachable(
+            "PostgreSQL lost the new tables in a crash; the live ones are as they were: start the "
+            "rebuild again"
+        ) from error
+    except Unavailable as error:
+        raise ServiceUnreachable(f"{error}; start the rebuild again") from error
+
+
+def _start(
+    settings: RebuildSettings,
+    history: History,
+    projections: Sequence[Projection],
+    stack: ExitStack,
+) -> list[_Building]:
+    ends = committed_ends(settings.cluster, projections)
+    history.require_heads(ends)
+    skipped = history.skipped(committed_ends(settings.cluster, [FAILURES]))
+    buildings = []
+    for projection in projections:
+        shadow = Shadow(settings.postgres_dsn, projection)
+        stack.callback(shadow.close)
+        shadow.create()
+        failures: dict[object, ProjectionFailed] = {}
+
+        def remember(
+            failure: ProjectionFailed, heard: dict[object, ProjectionFailed] = failures
+        ) -> None:
+            heard[failure.event_id] = failure
+
+        engine = Engine(
+            projection,
+            shadow.session,
+            record_failure=remember,
+            now=settings.now,
+            build=settings.build,
+        )
+        buildings.append(
+            _Building(
+                projection=projection,
+                shadow=shadow,
+                engine=engine,
+                skipped=frozenset(
+                    (topic, number, offset)
+                    for name, topic, number, offset in skipped
+                    if name == projection.name
+                ),
+                failures=failures,
+                ends={place: end for place, end in ends.items() if projection.reads(place[0])},
+            )
+        )
+    return buildings
+
+
+def _catch_up(history: History, buildings: list[_Building], on_progress: OnProgress) -> None:
+    """Come near the live tables, which move on meanwhile; all projections read together."""
+    for _ in range(_ROUNDS_MAX):
+        for one in buildings:
+            one.aim(one.shadow.live_checkpoints())
+        at: dict[Partition, int] = {}
+        target: dict[Partition, int] = {}
+        for one in buildings:
+            for place, offset in one.target.items():
+                at[place] = min(one.engine.checkpoints[place], at.get(place, offset))
+                target[place] = max(offset, target.get(place, 0))
+        total = sum(target.values())
+        if total - sum(at.values()) <= _NEAR:
+            return
+        for chunk in history.read(at, target):
+            for one in buildings:
+                one.feed(chunk)
+            at.update(chunk.positions)
+            on_progress(sum(at.values()), total)
+
+
+def _finish(
+    settings: RebuildSettings, history: History, recorder: ProjectionRecorder, one: _Building
+) -> Rebuilt:
+    rebuilt, over = _swap_patiently(history, recorder, one)
+    for event in over:
+        recorder(_settled(settings, one.projection, event))
+    return rebuilt
+
+
+def _swap_patiently(
+    history: History, recorder: ProjectionRecorder, one: _Building
+) -> tuple[Rebuilt, list[Parked]]:
+    """Swap; where somebody holds a lock for long, let the projector breathe and try again."""
+    for _ in range(_SWAPS_MAX - 1):
+        try:
+            return _swap(history, recorder, one)
+        except DatabaseUnavailable as error:
+            if error.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+            get_log().warning("rebuild_waits_for_a_lock", projection=one.projection.name)
+    return _swap(history, recorder, one)
+
+
+def _swap(
+    history: History, recorder: ProjectionRecorder, one: _Building
+) -> tuple[Rebuilt, list[Parked]]:
+    """Swap; return what came of it, and the failures that are over."""
+    with one.shadow.swapping() as swap:
+        began = time.perf_counter()
+        one.aim(dict(swap.checkpoints))
+        for chunk in history.read(one.engine.checkpoints, one.target):
+            one.feed(chunk)
+        live, parked = swap.parked_live(), swap.parked_in_shadow()
+        _require_no_more_parked(one, live, parked)
+        known = {event.failure_id for event in live}
+        for event in parked:
+            if event.failure_id is not None and event.failure_id not in known:
+                recorder(one.failures[event.failure_id])
+        changed = swap.contents()
+    took = time.perf_counter() - began
+    still = {_place(event) for event in parked}
+    over = [event for event in live if event.failure_id is not None and _place(event) not in still]
+    rebuilt = Rebuilt(
+        projection=one.projection.name,
+        records=one.records,
+        rows_changed=changed,
+        parked=len(parked),
+        parked_cleared=len({_place(event) for event in live} - still),
+        skipped=len(one.skipped),
+        swap_ms=round(took * 1000, 1),
+    )
+    return rebuilt, over
+
+
+def _require_no_more_parked(one: _Building, live: list[Parked], parked: list[Parked]) -> None:
+    known = {_place(event) for event in live}
+    more = [event for event in parked if _place(event) not in known]
+    if not more:
+        return
+    first = next((event for event in more if event.failure_id is not None), more[0])
+    failure = one.failures.get(first.failure_id)
+    raise Refused(
+        f"the rebuilt tables of {one.projection.name!r} would park {len(more)} events that the "
+        f"live ones hold, first {first.topic} offset {first.log_offset}"
+        f"{f' ({failure.error})' if failure else ''}: the live tables are as they were; mend the "
+        "cause, or skip the event, then rebuild again"
+    )
+
+
+def _place(event: Parked) -> tuple[str, int, int]:
+    return (event.topic, event.partition, event.log_offset)
+
+
+def _settled(settings: RebuildSettings, projection: Projection, event: Parked) -> ProjectionSettled:
+    origin = Origin(topic=event.topic, partition=event.partition, offset=event.log_offset)
+    return ProjectionSettled(
+        event_id=settlement_id(projection.name, origin),
+        projection=projection.name,
+        account_name=account_of(event.topic),
+        topic=event.topic,
+        partition=event.partition,
+        offset=event.log_offset,
+        settlement=Settlement.RETRIED,
+        reason="applied by a rebuild",
+        by=settings.by,
+        occurred_at=settings.now(),
+    )

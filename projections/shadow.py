@@ -1,0 +1,242 @@
+"""A second set of one projection's tables, empty, in a schema of its own; and the swap.
+
+The swap moves contents, not tables: views, grants, indexes and constraints belong to the live
+tables, which stay. Only rows that differ are written, so readers are never locked out and, in any
+isolation level, see the rows before or the rows after.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from projections.checkpoints import Partition
+from projections.faults import Unavailable, unavailable
+from projections.projection import Projection
+from projections.session import Connection, Session
+
+LOCK_TIMEOUT: Final = "5s"
+_ENGINE_TABLES: Final = ("projection_checkpoints", "parked_events")
+_LOCK_CLASS: Final = 7_316_402
+
+_CREATE: Final = "CREATE UNLOGGED TABLE {shadow}.{table} (LIKE {table} INCLUDING ALL)"
+_COLUMNS: Final = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = %s::REGCLASS AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+ORDER BY attnum
+"""
+_KEY: Final = """
+SELECT a.attname
+FROM (
+    SELECT indrelid, indkey
+    FROM pg_index
+    WHERE indrelid = %s::REGCLASS
+      AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
+    ORDER BY indisprimary DESC, indexrelid
+    LIMIT 1
+) AS i
+JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+"""
+_DELETE: Final = """
+DELETE FROM {table} AS l WHERE NOT EXISTS (
+    SELECT FROM {shadow}.{table} AS s WHERE {same_key} AND s.*::RECORD *= l.*::RECORD
+)
+"""
+_INSERT: Final = """
+INSERT INTO {table} ({columns})
+SELECT {columns} FROM {shadow}.{table} AS s
+WHERE NOT EXISTS (SELECT FROM {table} AS l WHERE {same_key})
+"""
+
+_STANDING: Final = (
+    "SELECT topic, partition, next_offset FROM projection_checkpoints"
+    " WHERE projection = %s ORDER BY topic, partition"
+)
+# A partition that the live projector takes up at this very moment keeps its own beginning: it
+# applies once more what is there already, which changes nothing.
+_BEGIN: Final = """
+INSERT INTO projection_checkpoints SELECT * FROM {}.projection_checkpoints ON CONFLICT DO NOTHING
+"""
+
+
+class RebuildUnderWay(Exception):  # noqa: N818 -- says what is the matter
+    """Somebody else is rebuilding this projection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A parked event's place; `failure_id` only on one that failed."""
+
+    topic: str
+    partition: int
+    log_offset: int
+    failure_id: UUID | None
+
+
+class Shadow:
+    """The second set of tables of one projection, beside the live ones."""
+
+    def __init__(self, dsn: str, projection: Projection) -> None:
+        """Open nothing yet."""
+        self._projection = projection
+        self.schema = f"dispatcher_rebuild_{projection.name.replace('-', '_')}"
+        self._live = Session(dsn, application_name="dispatcher-rebuild")
+        self.session = Session(dsn, application_name="dispatcher-rebuild", schema=self.schema)
+
+    def create(self) -> None:
+        """Make the tables anew; what a killed rebuild left is dropped.
+
+        Raises:
+            RebuildUnderWay: Another process is at it.
+            DatabaseUnavailable: PostgreSQL cannot answer, or refuses.
+        """
+        with _answering():
+            connection = self._live.connection()
+            self._lock(connection)
+            with connection.transaction():
+                schema = sql.Identifier(self.schema)
+                connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
+                for table in (*self._projection.tables, *_ENGINE_TABLES):
+                    names = {"shadow": schema, "table": sql.Identifier(table)}
+                    connection.execute(sql.SQL(_CREATE).format(**names))
+
+    def live_checkpoints(self) -> dict[Partition, int]:
+        """Return how far the live tables are."""
+        with _answering():
+            return self._checkpoints(self._live.connection(), _STANDING)
+
+    @contextmanager
+    def swapping(self) -> Iterator["Swap"]:
+        """Hold the transaction of the swap: the live projector stands still from here on.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL cannot answer, or a lock was not to be had in time.
+        """
+        with _answering():
+            connection = self._live.connection()
+            with connection.transaction():
+                for setting in (
+                    f"lock_timeout = '{LOCK_TIMEOUT}'",
+                    "statement_timeout = 0",
+                    "idle_in_transaction_session_timeout = 0",
+                    "synchronous_commit = on",
+                ):
+                    connection.execute(sql.SQL(f"SET LOCAL {setting}"))
+                standing = self._checkpoints(connection, f"{_STANDING} FOR UPDATE")
+                yield Swap(connection, self._projection, self.schema, standing)
+
+    def close(self) -> None:
+        """Drop the tables and let go of PostgreSQL; what cannot be dropped now goes next time."""
+        try:
+            self.session.close()
+            drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema))
+            self._live.connection().execute(drop)
+        except (psycopg.Error, Unavailable):
+            return  # the next rebuild begins with it
+        finally:
+            self._live.close()
+
+    def _lock(self, connection: Connection) -> None:
+        try:
+            connection.execute(
+                "SELECT pg_advisory_lock(%s, hashtext(%s))", (_LOCK_CLASS, self._projection.name)
+            )
+        except psycopg.errors.LockNotAvailable:
+            raise RebuildUnderWay(
+                f"projection {self._projection.name!r} is being rebuilt by another process: wait "
+                "until that has ended"
+            ) from None
+
+    def _checkpoints(self, connection: Connection, query: str) -> dict[Partition, int]:
+        found = connection.execute(sql.SQL(query), (self._projection.name,)).fetchall()
+        return {(str(topic), int(str(number))): int(str(at)) for topic, number, at in found}
+
+
+class Swap:
+    """The one transaction in which rows, parks and checkpoints change over."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        projection: Projection,
+        schema: str,
+        checkpoints: Mapping[Partition, int],
+    ) -> None:
+        """Stand where the live tables stand: at `checkpoints`, which nobody can move now."""
+        self._connection = connection
+        self._projection = projection
+        self._schema = schema
+        self.checkpoints = checkpoints
+
+    def parked_live(self) -> list[Parked]:
+        """Return what is parked in the live tables."""
+        return self._parked(sql.Identifier("parked_events"))
+
+    def parked_in_shadow(self) -> list[Parked]:
+        """Return what the new tables could not take."""
+        return self._parked(sql.Identifier(self._schema, "parked_events"))
+
+    def contents(self) -> int:
+        """Make the live tables equal to the new ones; return how many rows were written."""
+        changed = 0
+        for table in self._projection.tables:
+            name = sql.Identifier(table)
+            self._connection.execute(
+                sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name)
+            )
+        for table in self._projection.tables:
+            changed += self._copy(table)
+        shadow = sql.Identifier(self._schema)
+        self._connection.execute(
+            "DELETE FROM parked_events WHERE projection = %s", (self._projection.name,)
+        )
+        self._connection.execute(
+            sql.SQL("INSERT INTO parked_events SELECT * FROM {}.parked_events").format(shadow)
+        )
+        self._connection.execute(sql.SQL(_BEGIN).format(shadow))
+        return changed
+
+    def _copy(self, table: str) -> int:
+        columns = [str(name) for (name,) in self._connection.execute(_COLUMNS, (table,))]
+        key = self._connection.execute(_KEY, (table,)).fetchall()
+        names = {
+            "table": sql.Identifier(table),
+            "shadow": sql.Identifier(self._schema),
+            "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+            "same_key": sql.SQL(" AND ").join(
+                sql.SQL("s.{0} = l.{0}").format(sql.Identifier(str(column))) for (column,) in key
+            ),
+        }
+        deleted = self._connection.execute(sql.SQL(_DELETE).format(**names)).rowcount
+        return deleted + self._connection.execute(sql.SQL(_INSERT).format(**names)).rowcount
+
+    def _parked(self, table: sql.Identifier) -> list[Parked]:
+        found = self._connection.execute(
+            sql.SQL(
+                "SELECT topic, partition, log_offset, failure_id FROM {} WHERE projection = %s"
+                " ORDER BY topic, partition, log_offset"
+            ).format(table),
+            (self._projection.name,),
+        ).fetchall()
+        return [
+            Parked(
+                topic=str(topic),
+                partition=int(str(number)),
+                log_offset=int(str(offset)),
+                failure_id=failed if isinstance(failed, UUID) else None,
+            )
+            for topic, number, offset, failed in found
+        ]
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise unavailable(error) from error

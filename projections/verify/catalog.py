@@ -1,0 +1,19 @@
+"""Which plain fold belongs to which projection."""
+
+from collections.abc import Callable
+from typing import Final
+
+from projections.verify.fold import Fold
+from projections.verify.orders import OrdersFold
+from projections.verify.others import AdviceFold, DeadLettersFold, FailuresFold, RunsFold
+from projections.verify.statuses import StatusFold
+
+FOLDS: Final[dict[str, Callable[[], Fold]]] = {
+    "executions": OrdersFold,
+    "status": StatusFold,
+    "recommendations": AdviceFold,
+    "failures": FailuresFold,
+    "dead-letters": DeadLettersFold,
+    "runs": RunsFold,
+}
+"""By the projection's name; each gives the tables that the projection fills."""

@@ -1,0 +1,37 @@
+"""What a slow, plain fold of a projection's topics is: events in, expected rows out."""
+
+from typing import Any, Final, Protocol, TypeAlias
+
+from events.catalog import AnyEvent
+from events.envelope import Origin
+from projections.dead_letter import DeadLetter
+
+Key: TypeAlias = tuple[Any, ...]
+ExpectedRow: TypeAlias = dict[str, Any]
+"""Column to value; a column that is not named must be null."""
+
+ExpectedTable: TypeAlias = dict[Key, ExpectedRow]
+
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "dispatch_orders": ("account_name", "client_order_id"),
+    "dispatch_fills": ("account_name", "client_order_id", "fill_key"),
+    "dispatch_executions": ("recommendation_id", "account_name"),
+    "recommendation_status": ("recommendation_id", "account_name"),
+    "dispatch_recommendations": ("id",),
+    "dispatch_failures": ("event_id",),
+    "dead_letters": ("log_topic", "log_partition", "log_offset"),
+    "dispatcher_runs": ("account_name", "run_id"),
+}
+"""What makes a row of each table the same row."""
+
+
+class Fold(Protocol):
+    """One projection's events, folded in the order of their logs."""
+
+    def take(self, event: AnyEvent | DeadLetter, origin: Origin) -> None:
+        """Take up the next event."""
+        ...
+
+    def tables(self) -> dict[str, ExpectedTable]:
+        """Return every row that the tables must hold, by its key in `KEYS`."""
+        ...

@@ -1,0 +1,196 @@
+"""Verify finds what is wrong, names it, and finds nothing where nothing is."""
+
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.cluster import Cluster
+from consumers.projector.verify import Verified, verify
+from events.codec import Codec
+from events.identifiers import AccountName
+from projections.catalog import PROJECTIONS
+from projections.verify.catalog import FOLDS
+from projections.verify.compare import Difference, Kind, differences
+from projections.verify.fold import KEYS
+from tests.projections.driving import fold, rows
+from tests.projections.projecting import World
+from tests.projections.story import OPTION, Log, recommendation
+from tests.projections.test_any_order import LIVES, TABLES
+
+
+@pytest.fixture
+def world(cluster: Cluster, codec: Codec, database: str) -> World:
+    world = World(cluster, codec, database)
+    world.create("tiny", "large")
+    return world
+
+
+def eventful(account: str) -> Log:
+    log = Log(AccountName(account))
+    for number, life in enumerate(LIVES, start=1):
+        life(log, number)
+    log.intended(20, option=OPTION, quantity="2")
+    log.filled(20, "2", "5.2", option=OPTION)
+    return log
+
+
+def run(dsn: str, query: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(query.encode())
+
+
+def verified(world: World) -> list[Verified]:
+    return verify(world.cluster, world.codec, world.database, PROJECTIONS)
+
+
+def found(world: World) -> list[Difference]:
+    return [difference for one in verified(world) for difference in one.differences]
+
+
+def test_every_projection_and_table_is_verified() -> None:
+    assert set(FOLDS) == {projection.name for projection in PROJECTIONS}
+    for projection in PROJECTIONS:
+        assert set(FOLDS[projection.name]().tables()) == set(projection.tables)
+        assert set(projection.tables) <= set(KEYS)
+
+
+def test_tables_that_are_what_the_log_says_are_found_so(world: World) -> None:
+    world.write(eventful("tiny"))
+    world.write(eventful("large"))
+    for event in (recommendation(1), recommendation(2, option=OPTION, reason='{"a": 1.50}')):
+        world.write_raw("recommendations", world.codec.encode(event))
+    world.write_raw("dispatch.dead-letters", b"\x00\xff", {"dlq.reason": b"a\x00b", "dlq.at": b"?"})
+    world.catch_up()
+
+    result = verified(world)
+
+    assert [one.differences for one in result] == [()] * len(PROJECTIONS)
+    assert all(one.rows > 0 for one in result if one.projection != "dead-letters")
+
+
+@given(st.lists(st.sampled_from(LIVES), min_size=1, max_size=8))
+@settings(max_examples=30)
+def test_the_plain_fold_and_the_engine_agree_on_any_story(
+    made: dict[str, Any], lives: list[Any]
+) -> None:
+    log = Log(AccountName("tiny"))
+    for number, life in enumerate(lives, start=1):
+        life(log, number)
+    records = log.records()
+    dsn = made["dsn"]
+    run(dsn, f"TRUNCATE {', '.join([*TABLES, 'projection_checkpoints', 'parked_events'])}")
+
+    for projection in PROJECTIONS:
+        if projection.reads_logs:
+            fold(dsn, projection, records)
+            plain = FOLDS[projection.name]()
+            for record in records:
+                assert record.event is not None
+                plain.take(record.event, record.origin)
+            with psycopg.connect(dsn) as connection:
+                for table, expected in plain.tables().items():
+                    assert list(differences(connection, table, expected)) == []
+
+
+@pytest.fixture(scope="module")
+def made(make_database: Any, migrated_template: str) -> dict[str, Any]:  # noqa: ANN401 -- a function
+    return {"dsn": make_database(migrated_template)}
+
+
+@pytest.mark.parametrize("table", sorted(KEYS))
+def test_an_edited_field_is_named_in_every_table(world: World, table: str) -> None:
+    everything(world)
+    column = {
+        "dispatch_orders": "detail",
+        "dispatch_fills": "fill_model",
+        "dispatch_executions": "entry_price",
+        "recommendation_status": "failure_reason",
+        "dispatch_recommendations": "vix",
+        "dispatch_failures": "error",
+        "dead_letters": "reason",
+        "dispatcher_runs": "host",
+    }[table]
+    is_number = column in ("entry_price", "vix")
+    run(
+        world.database,
+        f"UPDATE {table} SET {column} = {12345 if is_number else chr(39) + 'edited' + chr(39)} "  # noqa: S608 -- of ours
+        f"WHERE ctid = (SELECT ctid FROM {table} LIMIT 1)",
+    )
+
+    [difference] = found(world)
+
+    assert (difference.table, difference.kind) == (table, Kind.DIFFERENT)
+    [one] = difference.fields
+    assert (one.column, one.table) == (column, 12345 if is_number else "edited")
+    assert one.log != one.table
+
+
+@pytest.mark.parametrize("table", sorted(KEYS))
+def test_a_missing_row_is_named_in_every_table(world: World, table: str) -> None:
+    everything(world)
+    [gone, *_] = rows(world.database, table)
+    run(
+        world.database,
+        f"DELETE FROM {table} WHERE ctid = (SELECT ctid FROM {table} ORDER BY 1 LIMIT 1)",  # noqa: S608 -- of ours
+    )
+    left = [[row[column] for column in KEYS[table]] for row in rows(world.database, table)]
+
+    [difference] = found(world)
+
+    assert gone is not None
+    assert (difference.table, difference.kind) == (table, Kind.MISSING)
+    assert list(difference.key.values()) not in left
+
+
+def test_a_surplus_row_is_named(world: World) -> None:
+    everything(world)
+    run(
+        world.database,
+        "INSERT INTO recommendation_status (recommendation_id, account_name) VALUES (99, 'tiny')",
+    )
+
+    [difference] = found(world)
+
+    assert difference.kind is Kind.SURPLUS
+    assert difference.key == {"recommendation_id": 99, "account_name": "tiny"}
+
+
+def test_what_is_parked_is_missing_and_no_difference(world: World) -> None:
+    run(
+        world.database,
+        "ALTER TABLE dispatch_orders ADD CONSTRAINT no_two CHECK (recommendation_id <> 2)",
+    )
+    world.write(eventful("tiny"))
+    world.catch_up()
+
+    by_name = {one.projection: one for one in verified(world)}
+
+    assert by_name["executions"].parked > 0
+    assert all(one.differences == () for one in by_name.values())
+
+
+def test_events_behind_the_checkpoints_are_not_expected(world: World) -> None:
+    log = eventful("tiny")
+    world.write(log, log.events[:5])
+    world.catch_up()
+    world.write(log, log.events[5:])
+
+    assert found(world) == []
+
+
+def test_a_table_emptied_by_hand_is_missing_row_by_row(world: World) -> None:
+    everything(world)
+    count = len(rows(world.database, "dispatch_fills"))
+    run(world.database, "TRUNCATE dispatch_fills")
+
+    assert [one.kind for one in found(world)] == [Kind.MISSING] * count
+
+
+def everything(world: World) -> None:
+    world.write(eventful("tiny"))
+    world.write_raw("recommendations", world.codec.encode(recommendation(1)))
+    world.write_raw("dispatch.dead-letters", b"\x00\xff", {"dlq.reason": b"undecodable"})
+    world.catch_up()
