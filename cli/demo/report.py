@@ -79,7 +79,7 @@ def say_balance(final: Sequence[AccountFacts], seconds: float) -> None:
     say(f"All of it took {seconds:.0f} s.")
 
 
-def say_how_to_look_around(directory: Path) -> None:
+def say_how_to_look_around(directory: Path, recommendation: int) -> None:
     """Tell what to type while everything is left running."""
     say()
     say("Kafka, the registry and PostgreSQL were left running. To look around:")
@@ -87,12 +87,13 @@ def say_how_to_look_around(directory: Path) -> None:
     for command in (
         "accounts show tiny",
         "executions list --limit 10",
-        "recommendations show 20220103000",
+        f"recommendations show {recommendation}",
         "projections status",
     ):
         say(f"  dispatcher {command}")
     say("To end it and delete it all:")
-    say(f"  dispatcher stack down --purge --dir {directory}/stack && rm -r {directory}")
+    say(f"  dispatcher stack down --purge --dir {directory}/stack")
+    say(f"  rm -r {directory}")
 
 
 def _ends(accounts: Sequence[AccountFacts]) -> list[list[object]]:

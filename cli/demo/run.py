@@ -30,6 +30,7 @@ class DemoResult:
 
     first_day: date
     recommendations: int
+    last_recommendation: int
     seconds_to_first_decision: float
     dispatch_seconds: float
     decisions_per_second: float
@@ -57,7 +58,7 @@ def run_demo(directory: Path, first_day: date, *, keep: bool, as_json: bool) -> 
         with TerminalProgress() as progress:
             result = _play(directory, first_day, progress, began, quiet=False)
     if keep and not as_json:
-        report.say_how_to_look_around(directory)
+        report.say_how_to_look_around(directory, result.last_recommendation)
     return result
 
 
@@ -95,6 +96,7 @@ def _play(
             result = DemoResult(
                 first_day=first_day,
                 recommendations=len(advice),
+                last_recommendation=advice[-1].recommendation_id,
                 seconds_to_first_decision=round(first_decision[0], 2),
                 dispatch_seconds=round(took, 2),
                 decisions_per_second=round(len(advice) * len(ACCOUNTS) / took, 1),
