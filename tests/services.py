@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stack.up import start, stop
 
-KAFKA_IMAGE = "docker.io/apache/kafka:4.1.1"
+KAFKA_IMAGE = "docker.io/apache/kafka:4.4.0"
 REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
 POSTGRES_IMAGE = "docker.io/library/postgres:18"
 
