@@ -106,7 +106,7 @@ def _in_short(value: object) -> str:
 
 
 def _to_json(line: object, **_: object) -> str:
-    return json.dumps(line, default=_as_text, ensure_ascii=False)
+    return _ENCODER.encode(line)
 
 
 def _as_text(value: object) -> object:
@@ -119,3 +119,7 @@ def _as_text(value: object) -> object:
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
     return str(value)
+
+
+_ENCODER: Final = json.JSONEncoder(default=_as_text, ensure_ascii=False)
+"""Made once: one line for each decision is on a busy path."""

@@ -14,12 +14,13 @@ from brokers.broker import MarketData
 from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.seat import Record
+from consumers.dispatcher.telling import tell
 from consumers.errors import ServiceUnreachable
 from consumers.logs import get_log
 from events.author import Author
 from events.catalog import LogEvent
 from events.codec import Codec
-from events.decision import OffsetsSeen, RecommendationDeclined
+from events.decision import OffsetsSeen
 from events.order import ExecutionMode, OrderIntended
 from events.recommendation import RecommendationIssued
 from events.topics import DEAD_LETTERS, RECORD_BYTES_MAX, log_of
@@ -124,7 +125,8 @@ class Decider:
             event = failure(recommendation, error, context)
             record = self.record(event)
             state = evolve(done.state, event)
-        self._say(event)
+        else:
+            tell(event)
         done.events.append(event)
         done.records.append(record)
         done.state = state
@@ -133,19 +135,10 @@ class Decider:
             done.state, self.author, recommendation.recommendation_id, done.now
         )
         if halt is not None:
+            tell(halt)
             done.events.append(halt)
             done.records.append(self.record(halt))
             done.state = evolve(done.state, halt)
-
-    def _say(self, event: LogEvent) -> None:
-        if isinstance(event, RecommendationDeclined):
-            get_log().info(
-                "recommendation_skipped",
-                account_name=self.author.account,
-                recommendation_id=event.envelope.recommendation_id,
-                ticker=event.ticker,
-                declined_by=event.declined_by,
-            )
 
     def _dead_letter(self, incoming: Incoming, now: datetime) -> Record:
         reason = plain_text(incoming.refusal or "")

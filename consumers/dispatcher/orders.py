@@ -31,11 +31,12 @@ from consumers.dispatcher.submitter import (
     TurnedAway,
     Withheld,
 )
+from consumers.dispatcher.telling import tell
 from consumers.logs import get_log
 from events.account import IncidentRecorded
 from events.catalog import LogEvent
 from events.identifiers import ClientOrderId
-from events.order import OrderFilled, OrderIntended, OrderResent
+from events.order import OrderIntended, OrderResent
 
 TURNED_AWAY_PAUSE_S_MAX: Final = 30.0
 
@@ -172,25 +173,12 @@ class Orders:
             if isinstance(fact, Reported) and fact.order in strange:
                 self._submitter.cancel(fact.order, fact.report.broker_order_id)
         for event in outcomes.events:
-            if isinstance(event, OrderFilled):
-                self._say_filled(event)
+            tell(event, simulated=self._simulated)
 
     def close(self, reason: str) -> None:
         """Start no POST any more, and let those under way go."""
         self.gate.shut(reason)
         self._submitter.close()
-
-    def _say_filled(self, event: OrderFilled) -> None:
-        simulated = self._simulated
-        get_log().info(
-            "execution_simulated" if simulated else "execution_executed",
-            account_name=event.envelope.account_name,
-            recommendation_id=event.envelope.recommendation_id,
-            ticker=event.ticker,
-            side=event.side,
-            quantity=event.quantity,
-            price=event.price,
-        )
 
     def _submit(
         self, order: OpenOrder, event: OrderIntended | OrderResent, stamped_at_s: float

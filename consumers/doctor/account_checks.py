@@ -73,6 +73,8 @@ def check_dispatcher(
         says = f"{running}; nothing is undecided"
         if undecided:
             says = f"{running}; up to {undecided} undecided, the oldest {age(late_s)} old"
+    if members and late_s > _LATE_S:
+        cure = "read its log; a historical clock waits for the next moment's recommendations"
     yield ok(name, says) if members and late_s <= _LATE_S else warn(name, says, cure)
 
 

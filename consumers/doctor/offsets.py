@@ -34,7 +34,8 @@ class Offsets:
         except KafkaException as error:
             raise unreachable(error) from error
         prefix = self._cluster.prefix
-        return {self._cluster.plain(name) for name in names if name.startswith(prefix)}
+        ours = (name for name in names if name.startswith(prefix) and name[:2] != "__")
+        return {self._cluster.plain(name) for name in ours}
 
     def ends(self, topics: Iterable[str], *, committed: bool) -> dict[str, int]:
         """Return where each topic ends for readers of committed records, or of all of them.
