@@ -110,6 +110,14 @@ class Shadow:
         with _answering():
             return self._checkpoints(self._live.connection(), _STANDING)
 
+    def analyze(self) -> None:
+        """Let PostgreSQL learn what the new tables hold, or it plans the swap for empty ones."""
+        with _answering():
+            for table in self._projection.tables:
+                self.session.connection().execute(
+                    sql.SQL("ANALYZE {}").format(sql.Identifier(table))
+                )
+
     @contextmanager
     def swapping(self) -> Iterator["Swap"]:
         """Hold the transaction of the swap: the live projector stands still from here on.

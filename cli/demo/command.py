@@ -44,7 +44,7 @@ def demo(
     if not HISTORY_STARTS <= first < ACTS_START:
         raise typer.BadParameter(
             f"{first} is not between {HISTORY_STARTS} and {ACTS_START}: what comes after is for "
-            "the two acts"
+            "the acts"
         )
     directory = Path(tempfile.mkdtemp(prefix="dispatcher-demo-"))
     kept = False

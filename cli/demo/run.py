@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from cli.demo import report
+from cli.demo.act_rebuild import RebuiltTables, rebuild_the_tables
 from cli.demo.acts import (
     ACTS_START,
     BrokenProjection,
@@ -38,6 +39,7 @@ class DemoResult:
     accounts: list[AccountFacts]
     broken_projection: BrokenProjection
     killed_dispatcher: KilledDispatcher
+    rebuilt_tables: RebuiltTables
     final: list[AccountFacts]
     seconds: float
 
@@ -91,6 +93,9 @@ def _play(
             killed = kill_a_dispatcher(play, projector)
             if not quiet:
                 report.say_second_act(killed)
+            rebuilt = rebuild_the_tables(play)
+            if not quiet:
+                report.say_third_act(rebuilt)
             final = [account_facts(play, account) for account in ACCOUNTS]
             _require_balance(final)
             result = DemoResult(
@@ -104,6 +109,7 @@ def _play(
                 accounts=accounts,
                 broken_projection=broken,
                 killed_dispatcher=killed,
+                rebuilt_tables=rebuilt,
                 final=final,
                 seconds=round(time.monotonic() - began, 2),
             )

@@ -105,13 +105,15 @@ class Scene:
 
     def retry(self, projection: str, topic: str) -> str:
         """Run ``projections parked retry`` and return what it printed."""
-        done = subprocess.run(  # noqa: S603 -- our own command
-            [*_COMMAND, "projections", "parked", "retry", projection, topic, *self._config()],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = self.run("projections", "parked", "retry", projection, topic)
+        done.check_returncode()
         return done.stdout.strip()
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours to its end, whatever its exit code."""
+        return subprocess.run(  # noqa: S603 -- our own command
+            [*_COMMAND, *command, *self._config()], capture_output=True, text=True, check=False
+        )
 
     def _start(self, name: str, *command: str) -> Service:
         log = self.directory / f"{name}-{len(self.services)}.log"

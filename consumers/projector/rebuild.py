@@ -207,6 +207,7 @@ def _catch_up(history: History, buildings: list[_Building], on_progress: OnProgr
 def _finish(
     settings: RebuildSettings, history: History, recorder: ProjectionRecorder, one: _Building
 ) -> Rebuilt:
+    one.shadow.analyze()
     rebuilt, over = _swap_patiently(history, recorder, one)
     for event in over:
         recorder(_settled(settings, one.projection, event))
