@@ -26,6 +26,7 @@ class _Commands(LazyGroup):
             "cli.recommendations", "Publish recommendations; tell one's whole story."
         ),
         "executions": Lazy("cli.executions", "List what was executed."),
+        "positions": Lazy("cli.positions", "List what accounts hold."),
         "failures": Lazy("cli.failures", "List and show what went wrong."),
         "doctor": Lazy("cli.doctor", "Look at everything it needs; each line names its cure."),
         "config": Lazy("cli.config", "Check the configuration; see where values come from."),

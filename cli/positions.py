@@ -1,0 +1,91 @@
+"""`dispatcher positions`: what accounts hold, as their own logs tell it."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from accounts.state import AccountState, Position
+from cli.context import checked_codec, settings_from
+from cli.output import AsJson, Config, dollars, print_json, print_table, say
+from consumers.account_states import folded
+
+app = typer.Typer(help="List what accounts hold.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command("list")
+def list_(
+    *,
+    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List holdings from the accounts' own logs, at the prices that these saw last.
+
+    Example: dispatcher positions list --account tiny
+    """
+    settings = settings_from(config)
+    wanted = settings.accounts.values() if account is None else [settings.account(account)]
+    codec = checked_codec(settings)
+    found = [
+        _told(one.name, state, held)
+        for one in wanted
+        if (state := folded(settings, one.account, codec)) is not None
+        for held in sorted(state.positions.values(), key=lambda held: held.symbol)
+    ]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say("Nothing is held.")
+        return
+    print_table(
+        [
+            "Account",
+            "Holding",
+            ("Qty", "right"),
+            ("Avg price", "right"),
+            ("Last", "right"),
+            ("Cost", "right"),
+            ("Open P&L", "right"),
+        ],
+        (
+            [
+                one["account_name"],
+                one["symbol"],
+                one["quantity"],
+                dollars(one["average_price"]),
+                _dollars(one["last_price"]),
+                dollars(one["cost"]),
+                _dollars(one["open_pnl"]),
+            ]
+            for one in found
+        ),
+    )
+
+
+def _told(account: str, state: AccountState, held: Position) -> dict[str, Any]:
+    """Return one holding; without a price seen there is no open P&L either."""
+    last = state.last_prices.get(held.symbol)
+    worth = None if last is None else last * held.quantity * held.multiplier
+    return {
+        "account_name": account,
+        "ticker": held.ticker,
+        "symbol": held.symbol,
+        "instrument_type": held.instrument_type,
+        "multiplier": held.multiplier,
+        "quantity": held.quantity,
+        "cost": held.cost,
+        "average_price": held.average_price,
+        "last_price": last,
+        "open_pnl": None if worth is None else worth - held.cost,
+    }
+
+
+def _dollars(value: Decimal | None) -> str:
+    return "-" if value is None else dollars(value)
