@@ -17,7 +17,7 @@ check: $(READY) ## style, types, walls and the pure core: seconds, no services
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
-	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config
+	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config tests/deploy
 
 sweep: $(READY) ## the tests that repeat, at their full numbers
 	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest tests/accounts tests/acceptance tests/dispatcher tests/projections $(ARGS)

@@ -1,6 +1,8 @@
 """Kafka: does it answer, are the topics as they must be, does a transaction hang?"""
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from consumers.doctor.finding import Finding, age, fail, failed, ok
 from consumers.doctor.offsets import Offsets
@@ -9,8 +11,9 @@ from consumers.settings import Settings
 from consumers.topics_admin import check_topics
 from events.topics import topics_for
 
-_CLEAN_UP_S = 10  # Kafka looks for transactions past their time-out this often
-_SLACK_S = 20
+_SETTING: Final = re.compile(r"set ([\w.]+=[\w-]+)")
+_CLEAN_UP_S: Final = 10  # Kafka looks for transactions past their time-out this often
+_SLACK_S: Final = 20
 
 
 def check_kafka(settings: Settings, offsets: Offsets) -> Iterator[Finding]:
@@ -38,10 +41,21 @@ def check_layout(settings: Settings) -> Iterator[Finding]:
         if finding in missing:
             continue
         says, _, cure = finding.rpartition(": ")
-        yield fail("topics", says, cure.replace("`", "").removeprefix("run "))
+        yield fail("topics", says, _command(says, cure, settings.kafka.bootstrap_servers))
     if not findings:
         count = len(topics_for(accounts))
         yield ok("topics", f"{count} topics: one partition, retention and head as they must be")
+
+
+def _command(says: str, cure: str, bootstrap_servers: str) -> str:
+    """Return what to type where one command mends it, else what to do in words."""
+    setting = _SETTING.fullmatch(cure)
+    if setting is None:
+        return cure.replace("`", "")
+    return (
+        f"kafka-configs.sh --bootstrap-server {bootstrap_servers} --alter --entity-type topics "
+        f"--entity-name {says.split()[1]} --add-config {setting[1]}"
+    )
 
 
 def check_transactions(settings: Settings, offsets: Offsets, now_s: float) -> Iterator[Finding]:

@@ -23,3 +23,22 @@ def test_health_without_a_file_is_a_fault_of_configuration(tmp_path: Path) -> No
 
     assert answer.code == 3
     assert HEALTH_VARIABLE in answer.sentence
+
+
+def test_a_dispatcher_and_a_projector_leave_heartbeats_and_lines_as_asked_for(
+    dispatcher: Command, tmp_path: Path
+) -> None:
+    assert dispatcher("topics", "apply").code == 0
+    for words in (("accounts", "run", "tiny"), ("projections", "run")):
+        file = tmp_path / words[0]
+        environ = {HEALTH_VARIABLE: str(file)}
+
+        ran = dispatcher(
+            *words, "--until-caught-up", "--log-format", "console", "--json", environ=environ
+        )
+
+        assert ran.code == 0, ran.err
+        assert ran.data
+        assert not any(line.startswith("{") for line in ran.err.splitlines())
+        assert "dispatcher_run_id=" in ran.err
+        assert dispatcher("health", environ=environ).code == 0

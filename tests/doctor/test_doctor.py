@@ -6,6 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from consumers.cluster import Cluster
 from consumers.doctor.examine import examine, exit_code
@@ -91,6 +93,25 @@ def test_missing_topics_are_one_finding_with_its_cure(settings: Settings) -> Non
     assert topics.cure == "dispatcher topics apply"
     assert "and 7 more" in topics.says
     assert exit_code(findings) == 3
+
+
+def test_finite_retention_of_a_log_is_found_with_the_command_that_mends_it(
+    settings: Settings,
+) -> None:
+    cluster = settings.kafka.cluster
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    name = cluster.topic(LOG)
+    [made] = admin.create_topics(
+        [NewTopic(name, num_partitions=1, config={"retention.ms": "604800000"})]
+    ).values()
+    made.result()
+    apply_topics(cluster, [one.account for one in settings.accounts.values()])
+
+    [found] = _found(settings, "topics")
+
+    assert found.verdict is Verdict.FAIL
+    assert "retention.ms=604800000, so that its records will be deleted" in found.says
+    assert found.cure.endswith(f"--entity-name {name} --add-config retention.ms=-1")
 
 
 def test_an_unreachable_service_wins_over_a_wrong_layout(dispatcher: Command) -> None:
