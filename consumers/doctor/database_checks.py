@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+import psycopg
+
 from consumers.doctor.finding import Finding, age, fail, failed, ok, warn
-from consumers.errors import ServiceUnreachable
+from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.tables import rows
 from migrations.apply import DatabaseUnreachable, pending
 
@@ -17,13 +19,20 @@ _FRESH_S: Final = 86_400
 def check_database(dsn: str) -> Iterator[Finding]:
     """Say whether PostgreSQL answers and has every migration."""
     try:
+        rows(dsn, "SELECT 1")
         missing = pending(dsn)
-    except DatabaseUnreachable as error:
+    except (DatabaseUnreachable, ServiceUnreachable) as error:
         yield failed(
             "postgres",
             ServiceUnreachable(" ".join(str(error).split())),
             "start PostgreSQL, or correct postgres.dsn; trading goes on meanwhile",
         )
+        return
+    except ConfigurationError as error:
+        yield failed("postgres", error, "correct postgres.dsn")
+        return
+    except psycopg.Error as error:
+        yield fail("postgres", f"answers, but {error}", "let postgres.dsn's role read its tables")
         return
     yield ok("postgres", "answers")
     if missing:

@@ -123,6 +123,16 @@ def test_an_unreachable_service_wins_over_a_wrong_layout(dispatcher: Command) ->
     assert exit_code(findings) == 7
 
 
+def test_a_data_source_name_that_is_none_is_one_finding_and_not_repeated(
+    dispatcher: Command,
+) -> None:
+    findings = examine(_with(dispatcher, dsn='dsn = "nonsense hush" #'))
+
+    [found] = [one for one in findings if "postgres.dsn" in one.says]
+    assert (found.check, found.exit_code) == ("postgres", 3)
+    assert "hush" not in str(findings)
+
+
 def test_pending_migrations_are_found(
     dispatcher: Command, make_database: Callable[..., str]
 ) -> None:
