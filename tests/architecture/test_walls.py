@@ -23,7 +23,11 @@ def test_no_installed_distribution_owns_one_of_our_top_level_names() -> None:
 
 
 def test_every_top_level_package_is_in_the_wheel() -> None:
-    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "tests", "docs"}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {
+        "bench",
+        "tests",
+        "docs",
+    }
 
     assert packages == set(CONFIGURATION["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
 
