@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, plain, print_json, print_table, say
 from consumers.errors import DifferenceFound, NotFoundError
-from consumers.projector.rebuild import RebuildSettings
+from consumers.projector.building import RebuildSettings
 from consumers.projector.rebuild import rebuild as rebuild_tables
 from consumers.projector.verify import Verified
 from consumers.projector.verify import verify as verify_tables

@@ -3,26 +3,23 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Final
 
-from consumers.cluster import Cluster
 from consumers.errors import Refused, ServiceUnreachable
 from consumers.logs import get_log
-from consumers.projector.history import Chunk, History
-from consumers.projector.reading import committed_ends
+from consumers.projector.building import Building, RebuildSettings, start_building
+from consumers.projector.history import History
 from consumers.projector.recorder import ProjectionRecorder
 from events.codec import Codec
 from events.envelope import Origin
-from events.projection import ProjectionFailed, ProjectionSettled, Settlement
+from events.projection import ProjectionSettled, Settlement
 from projections.checkpoints import Partition
-from projections.engine import Engine
-from projections.failures import FAILURES, settlement_id
+from projections.failures import settlement_id
 from projections.faults import CheckpointLost, DatabaseUnavailable, Unavailable
 from projections.projection import Projection
 from projections.record import account_of
-from projections.shadow import Parked, RebuildUnderWay, Shadow
+from projections.shadow import Parked, RebuildUnderWay
 
 OnProgress = Callable[[int, int], None]
 """Called with the offsets applied and the offsets to apply, by now."""
@@ -31,17 +28,6 @@ _ROUNDS_MAX: Final = 5
 _NEAR: Final = 2000
 _SWAPS_MAX: Final = 3
 _LOCK_NOT_AVAILABLE: Final = "55P03"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebuildSettings:
-    """Where the logs and the tables are, and in whose name it is done."""
-
-    cluster: Cluster
-    postgres_dsn: str
-    build: str
-    by: str
-    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,46 +45,6 @@ class Rebuilt:
     parked_cleared: int
     skipped: int
     swap_ms: float
-
-
-@dataclass(slots=True)
-class _Building:
-    """One projection's new tables, on their way to `target`."""
-
-    projection: Projection
-    shadow: Shadow
-    engine: Engine
-    skipped: frozenset[tuple[str, int, int]]
-    failures: dict[object, ProjectionFailed]
-    ends: dict[Partition, int]
-    target: dict[Partition, int] = field(default_factory=dict)
-    records: int = 0
-
-    def aim(self, standing: dict[Partition, int]) -> None:
-        """Go where the live tables stand, to the log's end where they stand nowhere yet."""
-        self.target = {**self.ends, **self.target, **standing}
-        for place in self.target.keys() - self.engine.checkpoints.keys():
-            self.engine.begin(place, 0)
-
-    def feed(self, chunk: Chunk) -> None:
-        """Apply what is this projection's and stands before its target."""
-        positions = {
-            place: min(offset, self.target[place])
-            for place, offset in chunk.positions.items()
-            if place in self.target
-        }
-        records = []
-        for record in chunk.records:
-            topic, number, offset = (
-                record.origin.topic,
-                record.origin.partition,
-                record.origin.offset,
-            )
-            wanted = offset < self.target.get((topic, number), 0)
-            if wanted and (topic, number, offset) not in self.skipped:
-                records.append(record)
-        done = self.engine.apply(records, positions)
-        self.records += done.applied + done.failed + done.waiting
 
 
 def rebuild(
@@ -124,7 +70,7 @@ def rebuild(
     try:
         with ExitStack() as stack:
             history = stack.enter_context(History(settings.cluster, codec))
-            buildings = _start(settings, history, projections, stack)
+            buildings = start_building(settings, history, projections, stack)
             _catch_up(history, buildings, on_progress)
             return [_finish(settings, history, recorder, one) for one in buildings]
     except RebuildUnderWay as error:
@@ -138,52 +84,7 @@ def rebuild(
         raise ServiceUnreachable(f"{error}; start the rebuild again") from error
 
 
-def _start(
-    settings: RebuildSettings,
-    history: History,
-    projections: Sequence[Projection],
-    stack: ExitStack,
-) -> list[_Building]:
-    ends = committed_ends(settings.cluster, projections)
-    history.require_heads(ends)
-    skipped = history.skipped(committed_ends(settings.cluster, [FAILURES]))
-    buildings = []
-    for projection in projections:
-        shadow = Shadow(settings.postgres_dsn, projection)
-        stack.callback(shadow.close)
-        shadow.create()
-        failures: dict[object, ProjectionFailed] = {}
-
-        def remember(
-            failure: ProjectionFailed, heard: dict[object, ProjectionFailed] = failures
-        ) -> None:
-            heard[failure.event_id] = failure
-
-        engine = Engine(
-            projection,
-            shadow.session,
-            record_failure=remember,
-            now=settings.now,
-            build=settings.build,
-        )
-        buildings.append(
-            _Building(
-                projection=projection,
-                shadow=shadow,
-                engine=engine,
-                skipped=frozenset(
-                    (topic, number, offset)
-                    for name, topic, number, offset in skipped
-                    if name == projection.name
-                ),
-                failures=failures,
-                ends={place: end for place, end in ends.items() if projection.reads(place[0])},
-            )
-        )
-    return buildings
-
-
-def _catch_up(history: History, buildings: list[_Building], on_progress: OnProgress) -> None:
+def _catch_up(history: History, buildings: list[Building], on_progress: OnProgress) -> None:
     """Come near the live tables, which move on meanwhile; all projections read together."""
     for _ in range(_ROUNDS_MAX):
         for one in buildings:
@@ -205,7 +106,7 @@ def _catch_up(history: History, buildings: list[_Building], on_progress: OnProgr
 
 
 def _finish(
-    settings: RebuildSettings, history: History, recorder: ProjectionRecorder, one: _Building
+    settings: RebuildSettings, history: History, recorder: ProjectionRecorder, one: Building
 ) -> Rebuilt:
     one.shadow.analyze()
     rebuilt, over = _swap_patiently(history, recorder, one)
@@ -215,7 +116,7 @@ def _finish(
 
 
 def _swap_patiently(
-    history: History, recorder: ProjectionRecorder, one: _Building
+    history: History, recorder: ProjectionRecorder, one: Building
 ) -> tuple[Rebuilt, list[Parked]]:
     """Swap; where somebody holds a lock for long, let the projector breathe and try again."""
     for _ in range(_SWAPS_MAX - 1):
@@ -229,7 +130,7 @@ def _swap_patiently(
 
 
 def _swap(
-    history: History, recorder: ProjectionRecorder, one: _Building
+    history: History, recorder: ProjectionRecorder, one: Building
 ) -> tuple[Rebuilt, list[Parked]]:
     """Swap; return what came of it, and the failures that are over."""
     with one.shadow.swapping() as swap:
@@ -259,7 +160,7 @@ def _swap(
     return rebuilt, over
 
 
-def _require_no_more_parked(one: _Building, live: list[Parked], parked: list[Parked]) -> None:
+def _require_no_more_parked(one: Building, live: list[Parked], parked: list[Parked]) -> None:
     known = {_place(event) for event in live}
     more = [event for event in parked if _place(event) not in known]
     if not more:

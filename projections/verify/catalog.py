@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
+from projections.verify.advice import AdviceFold
+from projections.verify.failures import FailuresFold
 from projections.verify.fold import Fold
 from projections.verify.orders import OrdersFold
-from projections.verify.others import AdviceFold, DeadLettersFold, FailuresFold, RunsFold
+from projections.verify.others import DeadLettersFold, RunsFold
 from projections.verify.statuses import StatusFold
 
 FOLDS: Final[dict[str, Callable[[], Fold]]] = {

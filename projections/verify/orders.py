@@ -1,14 +1,12 @@
 """Orders, fills and executions, as plain as they can be told."""
 
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
 
 from events.catalog import AnyEvent
 from events.decision import RecommendationFailed
 from events.envelope import Origin
-from events.identifiers import Leg, event_id
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -19,11 +17,10 @@ from events.order import (
     OrderRejected,
     OrderResent,
 )
-from events.recommendation import InstrumentType
 from projections.dead_letter import DeadLetter
-from projections.verify.decisions import explanation, gates
 from projections.verify.fold import ExpectedRow, ExpectedTable
-from projections.verify.json_values import storable, stored
+from projections.verify.intents import intent_row, leg_text
+from projections.verify.json_values import storable
 
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _CENT: Final = Decimal("0.00000001")
@@ -53,7 +50,7 @@ class OrdersFold:
             case OrderIntended():
                 order = self._order(event.envelope.account_name, event.terms.client_order_id)
                 if order.intent is None:
-                    order.intent = _intent(event, origin.offset)
+                    order.intent = intent_row(event, origin.offset)
             case OrderFilled():
                 _fill(
                     self._order(event.envelope.account_name, event.client_order_id), event, origin
@@ -97,59 +94,6 @@ class OrdersFold:
         return self._orders.setdefault((account, client_order_id), _Order())
 
 
-def _intent(event: OrderIntended, offset: int) -> ExpectedRow:
-    about, terms, option = event.envelope, event.terms, event.option
-    is_stock = terms.instrument_type is InstrumentType.STOCK
-    strike, expiry = (option.strike, option.expiry) if option else _of_symbol(terms.symbol)
-    if is_stock and option is None:
-        strike, expiry = None, None
-    execution = None
-    if about.leg is Leg.ENTRY and about.recommendation_id is not None:
-        subject = f"recommendation:{about.recommendation_id}"
-        execution = event_id(about.account_name, subject, Leg.ENTRY, "execution")
-    return {
-        "account_name": about.account_name,
-        "client_order_id": terms.client_order_id,
-        "recommendation_id": about.recommendation_id,
-        "leg": _value(about.leg),
-        "execution_id": execution,
-        "ticker": terms.ticker,
-        "symbol": terms.symbol,
-        "instrument_type": terms.instrument_type.value,
-        "multiplier": terms.multiplier,
-        "action": f"{terms.side.value}_{terms.instrument_type.value}",
-        "side": terms.side.value,
-        "closes_position": terms.closes_position,
-        "quantity": terms.quantity,
-        "order_type": terms.order_type.value,
-        "limit_price": terms.limit_price,
-        "worst_price": terms.worst_price,
-        "reserved_notional": terms.reserved_notional,
-        "execution_mode": event.execution_mode.value,
-        "strategy_type": event.strategy_type.value,
-        "confidence": event.confidence,
-        "stop_loss_price": event.stop,
-        "take_profit_price": event.target,
-        "max_hold_minutes": event.max_hold_minutes,
-        "strike_price": strike,
-        "expiration_date": expiry,
-        "delta": option.delta if option else None,
-        "implied_volatility": option.iv if option else None,
-        "option_symbol": None if is_stock else terms.symbol,
-        "intended_at": about.occurred_at,
-        "issued_at": event.issued_at,
-        "fresh_until": event.fresh_until,
-        "submit_before": event.submit_before,
-        "recommendation_run_id": event.recommendation_run_id,
-        "dispatcher_run_id": about.dispatcher_run_id,
-        "config_hash": about.config_hash,
-        "explain_json": explanation(event),
-        "risk_json": gates(event.gates),
-        "features_snapshot": stored(event.features_snapshot),
-        "log_offset": offset,
-    }
-
-
 def _told(order: _Order, event: Any, origin: Origin) -> None:  # noqa: ANN401 -- one of the outcomes
     weight, state, detail = _state(event)
     told_at = weight + origin.offset
@@ -159,7 +103,7 @@ def _told(order: _Order, event: Any, origin: Origin) -> None:  # noqa: ANN401 --
     if not order.told_by:
         order.told_by = {
             "recommendation_id": event.envelope.recommendation_id,
-            "leg": _value(event.envelope.leg),
+            "leg": leg_text(event.envelope.leg),
         }
     if not order.state or told_at > order.state["state_precedence"]:
         order.state = {
@@ -200,7 +144,7 @@ def _fill(order: _Order, event: OrderFilled, origin: Origin) -> None:
             "fill_key": event.fill_key,
             "event_id": about.event_id,
             "recommendation_id": about.recommendation_id,
-            "leg": _value(about.leg),
+            "leg": leg_text(about.leg),
             "broker_order_id": event.broker_order_id,
             "ticker": event.ticker,
             "symbol": event.symbol,
@@ -292,19 +236,3 @@ def _execution_row(intent: ExpectedRow, fills: list[ExpectedRow]) -> ExpectedRow
         "premium_paid": last["notional"] if is_option else None,
         "log_offset": last["log_offset"],
     }
-
-
-def _value(leg: Leg | None) -> str | None:
-    return None if leg is None else leg.value
-
-
-def _of_symbol(symbol: str) -> tuple[Decimal | None, date | None]:
-    """Read strike and expiry from an OCC symbol: root, yymmdd, C or P, the strike x 1000."""
-    root, tail = symbol[:-15], symbol[-15:]
-    day, side, strike = tail[:6], tail[6:7], tail[7:]
-    if not (root and day.isdigit() and side in ("C", "P") and strike.isdigit()):
-        return None, None
-    try:
-        return Decimal(strike) / 1000, date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
-    except ValueError:
-        return Decimal(strike) / 1000, None

@@ -16,7 +16,8 @@ from psycopg import sql
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Refused
-from consumers.projector.rebuild import RebuildSettings, Rebuilt, rebuild
+from consumers.projector.building import RebuildSettings
+from consumers.projector.rebuild import Rebuilt, rebuild
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.verify import verify
 from events import roles
