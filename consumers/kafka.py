@@ -60,6 +60,8 @@ def consumer_config(bootstrap_servers: str, group: str, **more: Any) -> dict[str
         "max.poll.interval.ms": 10_000,
         "topic.metadata.refresh.interval.ms": 3000,
         "fetch.wait.max.ms": 100,
+        # Enough to stay ahead of a fold, a tenth of what librdkafka would hold in memory.
+        "queued.max.messages.kbytes": 8192,
         "fetch.error.backoff.ms": 50,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
