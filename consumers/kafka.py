@@ -28,6 +28,13 @@ _LOG_GONE: Final = frozenset(
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 -- public codes that start with an underscore
     }
 )
+_LEADER_CHANGED: Final = frozenset(
+    {
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)
 _EXPELLED: Final = frozenset(
     {
         KafkaError.UNKNOWN_MEMBER_ID,
@@ -135,24 +142,37 @@ def end_offset(consumer: Consumer, topic: str, partition: int = 0) -> int:
 
 def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
     """Return the first offset kept and the end as `end_offset` means it; errors likewise."""
+    place = TopicPartition(topic, partition)
     try:
-        low, high = consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=METADATA_TIMEOUT_S
-        )
+        return _watermarks(consumer, place)
+    except KafkaException as error:
+        if error.args[0].code() not in _LEADER_CHANGED:
+            raise unreachable(error) from error
+    try:
+        # A question about offsets, unlike a fetch, does not make librdkafka look for the leader
+        # again: after Kafka was restarted, or stood still, it would be refused for ever.
+        consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S)
+        return _watermarks(consumer, place)
     except KafkaException as error:
         raise unreachable(error) from error
+
+
+def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    low, high = consumer.get_watermark_offsets(place, timeout=METADATA_TIMEOUT_S)
     return low, high
 
 
-def high_watermark(admin: AdminClient, topic: str, partition: int = 0) -> int:
+def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> int:
     """Return where the next record goes, open transactions included.
 
-    A `read_committed` consumer's own answer ends before the first open transaction.
+    A `read_committed` consumer's own answer ends before the first open transaction. Asked by a
+    client of its own each time: one that lives long would go on asking a leader of the past.
 
     Raises:
         ServiceUnreachable: Kafka did not answer within 10 s.
     """
     place = TopicPartition(topic, partition)
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     asked = admin.list_offsets(
         {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
         isolation_level=IsolationLevel.READ_UNCOMMITTED,

@@ -4,7 +4,6 @@ import time
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
@@ -37,7 +36,7 @@ class AccountLog:
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
         group = f"{cluster.dispatchers_of(account)}.log"
         self._consumer = Consumer(consumer_config(cluster.bootstrap_servers, group))
-        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+        self._bootstrap_servers = cluster.bootstrap_servers
         self._next_offset = 0
         self._state = AccountState()
         self._account = account
@@ -87,7 +86,7 @@ class AccountLog:
         """
         low, end = watermarks(self._consumer, self.topic)
         if all_of_it:
-            end = high_watermark(self._admin, self.topic)
+            end = high_watermark(self._bootstrap_servers, self.topic)
         if low > 0:
             raise ConfigurationError(
                 f"the head of {self.topic} is gone: it starts at offset {low}; this account "
