@@ -1,14 +1,13 @@
 """`dispatcher projections parked`: events that could not become rows, and those behind them."""
 
 import getpass
-import time
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, print_json, print_table, say
+from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.settings import Settings
@@ -102,7 +101,7 @@ def retry(
             codec=codec,
             record_failure=recorder,
             record_settlement=recorder,
-            now=_now,
+            now=SystemClock().now,
             by=getpass.getuser(),
             build=build(),
         )(wanted, topic)
@@ -140,7 +139,3 @@ def _events(settings: Settings, projection: str, topic: str) -> list[ParkedEvent
         return show_parked(session.connection(), projection, topic)
     finally:
         session.close()
-
-
-def _now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)

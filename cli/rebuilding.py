@@ -1,10 +1,8 @@
 """`dispatcher projections rebuild` and `verify`: tables told anew, tables held against the log."""
 
 import getpass
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
@@ -13,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, plain, print_json, print_table, say
+from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.building import RebuildSettings
 from consumers.projector.rebuild import rebuild as rebuild_tables
@@ -51,7 +50,7 @@ def rebuild(name: Name = None, *, config: Config = None, as_json: AsJson = False
                 postgres_dsn=settings.postgres_dsn(),
                 build=build(),
                 by=getpass.getuser(),
-                now=_now,
+                now=SystemClock().now,
             ),
             codec,
             projections,
@@ -169,7 +168,3 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     ) as shown:
         task = shown.add_task(title, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
-
-
-def _now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from consumers.settings import Settings
+from docs.generated import drift_of, run
 
 FILE: Final = Path(__file__).with_name("configuration.schema.json")
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -38,25 +39,17 @@ def text() -> str:
 
 def drift(file: Path = FILE) -> str | None:
     """Return what is wrong with the file, in one sentence; None when it is as it must be."""
-    if not file.exists():
-        return f"{file.name} is missing"
-    if file.read_text(encoding="utf-8") != text():
-        return f"{file.name} differs from the settings"
-    return None
+    return drift_of(file, text(), "settings")
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; exit code 6 when ``--check`` finds a difference, 2 on wrong usage."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python -m docs.generate_configuration_schema [--check]\n")
-        return 2
-    if not arguments:
-        FILE.write_text(text(), encoding="utf-8")
-        return 0
-    found = drift()
-    if found:
-        sys.stderr.write(f"{found}: run `python -m docs.generate_configuration_schema`\n")
-    return 6 if found else 0
+    return run(
+        arguments,
+        "docs.generate_configuration_schema",
+        write=lambda: FILE.write_text(text(), encoding="utf-8"),
+        drift=drift,
+    )
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON

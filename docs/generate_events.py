@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+from docs.generated import drift_of, run
 from events.catalog import EVENTS, LOG_EVENTS, AnyEvent
 from events.recommendation import RecommendationIssued
 from events.topics import LOG_PREFIX, PROJECTION_FAILURES, RECOMMENDATIONS
@@ -101,25 +102,17 @@ def text() -> str:
 
 def drift(file: Path = FILE) -> str | None:
     """Return what is wrong with the page, in one sentence; None when it is as it must be."""
-    if not file.exists():
-        return f"{file.name} is missing"
-    if file.read_text(encoding="utf-8") != text():
-        return f"{file.name} differs from the event types"
-    return None
+    return drift_of(file, text(), "event types")
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; exit code 6 when ``--check`` finds a difference, 2 on wrong usage."""
-    if arguments not in ([], ["--check"]):
-        sys.stderr.write("usage: python -m docs.generate_events [--check]\n")
-        return 2
-    if not arguments:
-        FILE.write_text(text(), encoding="utf-8")
-        return 0
-    found = drift()
-    if found:
-        sys.stderr.write(f"{found}: run `python -m docs.generate_events`\n")
-    return 6 if found else 0
+    return run(
+        arguments,
+        "docs.generate_events",
+        write=lambda: FILE.write_text(text(), encoding="utf-8"),
+        drift=drift,
+    )
 
 
 def _family(module: str, heading: str, family: list[type[AnyEvent]]) -> str:

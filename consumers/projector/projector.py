@@ -1,15 +1,14 @@
 """The projector: read batches, apply them, keep polling whatever else is down."""
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from threading import Event
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from consumers.clock import SystemClock
 from consumers.errors import ServiceUnreachable
 from consumers.kafka import (
     Batch,
@@ -54,7 +53,7 @@ class Projector:
                     projection,
                     self._session,
                     record_failure=self._recorder,
-                    now=_utc_now,
+                    now=SystemClock().now,
                     build=settings.build,
                 ),
                 backoff_ms=settings.backoff_ms,
@@ -256,7 +255,3 @@ class Projector:
                 lane.lose(place)
         with suppress(KafkaException):  # lost: there may be nothing left to give back
             consumer.incremental_unassign(partitions)
-
-
-def _utc_now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)
