@@ -15,8 +15,16 @@ from uuid import UUID
 
 from docs.generated import drift_of, run
 from events.catalog import EVENTS, LOG_EVENTS, AnyEvent
+from events.command import CommandIssued
 from events.recommendation import RecommendationIssued
-from events.topics import LOG_PREFIX, PROJECTION_FAILURES, RECOMMENDATIONS
+from events.snapshot import AccountSnapshot
+from events.topics import (
+    COMMANDS_PREFIX,
+    LOG_PREFIX,
+    PROJECTION_FAILURES,
+    RECOMMENDATIONS,
+    SNAPSHOTS,
+)
 from events.values import PRECISION, QUANTITY_SCALE, Scale
 
 ROOT: Final = Path(__file__).parents[1]
@@ -54,7 +62,9 @@ _FAMILIES: Final[dict[str, str]] = {
     "events.decision": "Decisions",
     "events.order": "Orders",
     "events.account": "The account",
+    "events.command": "Commands",
     "events.projection": "Projections",
+    "events.snapshot": "Snapshots",
 }
 
 _SCALARS: Final[dict[object, str]] = {
@@ -84,6 +94,7 @@ _UNITS_BY_ENDING: Final = {
     "_bps": "basis points",
     "offset": "position in the topic",
     "first_offset": "position in `recommendations`",
+    "log_offset": "position in the log",
 }
 
 
@@ -206,6 +217,10 @@ def _default(field: Field[Any]) -> str:
 def _topic(kind: type[AnyEvent]) -> str:
     if kind is RecommendationIssued:
         return f"`{RECOMMENDATIONS.name}`"
+    if kind is CommandIssued:
+        return f"`{COMMANDS_PREFIX}<account>`"
+    if kind is AccountSnapshot:
+        return f"`{SNAPSHOTS.name}`"
     if kind in LOG_EVENTS:
         return f"`{LOG_PREFIX}<account>`"
     return f"`{PROJECTION_FAILURES.name}`"

@@ -11,12 +11,21 @@ from events.recommendation import Action, InstrumentType
 from events.values import Money, Quantity
 
 
+class CostBasis(StrEnum):
+    """Which shares a sale gives away: a share of all of them, or those bought first."""
+
+    UNKNOWN = "UNKNOWN"
+    AVERAGE = "AVERAGE"
+    FIFO = "FIFO"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountOpened:
     """The first event of every log: what this account is, for ever.
 
     `first_offset` is where in `recommendations` its story begins, resolved from `start_from`
-    (``latest``, ``earliest`` or a time) when it was opened.
+    (``latest``, ``earliest`` or a time) when it was opened. `cost_basis` is how its realised P&L
+    is reckoned.
     """
 
     envelope: Envelope
@@ -25,6 +34,7 @@ class AccountOpened:
     starting_cash: Money
     start_from: str
     first_offset: int
+    cost_basis: CostBasis = CostBasis.AVERAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +62,16 @@ class DispatcherStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountHalted:
-    """No new orders from here on. `in_flight` names the POSTs that had started before."""
+    """No new orders from here on. `in_flight` names the POSTs that had started before.
+
+    With `cancel_open` every order that is open, or turns out to be, is cancelled as well.
+    """
 
     envelope: Envelope
     by: str
     reason: str
     in_flight: tuple[str, ...] = ()
+    cancel_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,10 +135,18 @@ class PositionAdjusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountReconciled:
-    """Our books were held against the broker's; each difference is one line of text."""
+    """Our books were held against the broker's; each difference is one line of text.
+
+    The broker's figures are US dollars, None where it does not keep any; `broker_last_equity` is
+    its equity at the close of the trading day before.
+    """
 
     envelope: Envelope
     differences: tuple[str, ...] = ()
+    broker_cash: Money | None = None
+    broker_equity: Money | None = None
+    broker_last_equity: Money | None = None
+    broker_buying_power: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

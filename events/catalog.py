@@ -15,6 +15,7 @@ from events.account import (
     LegacyExecutionImported,
     PositionAdjusted,
 )
+from events.command import CommandIssued
 from events.decision import RecommendationDeclined, RecommendationFailed
 from events.order import (
     OrderAccepted,
@@ -28,6 +29,7 @@ from events.order import (
 )
 from events.projection import ProjectionFailed, ProjectionSettled
 from events.recommendation import RecommendationIssued
+from events.snapshot import AccountSnapshot
 
 NAMESPACE: Final = "dispatcher.events"
 
@@ -59,7 +61,9 @@ LogEvent: TypeAlias = (
 ProjectionEvent: TypeAlias = ProjectionFailed | ProjectionSettled
 """Anything that may stand in `projection.failures`."""
 
-AnyEvent: TypeAlias = LogEvent | ProjectionEvent | RecommendationIssued
+AnyEvent: TypeAlias = (
+    LogEvent | ProjectionEvent | RecommendationIssued | CommandIssued | AccountSnapshot
+)
 
 LOG_EVENTS: Final[tuple[type[LogEvent], ...]] = get_args(LogEvent)
 EVENTS: Final[tuple[type[AnyEvent], ...]] = get_args(AnyEvent)

@@ -32,7 +32,7 @@ class Topic:
     def config(self) -> dict[str, str]:
         """Return Kafka's topic settings that make it keep what it promises."""
         if self.keeps is Keeps.COMPACTED:
-            return {"cleanup.policy": "compact"}
+            return {"cleanup.policy": "compact", "max.message.bytes": str(RECORD_BYTES_MAX)}
         retention_ms = FOREVER if self.keeps is Keeps.FOREVER else 7 * DAY_MS
         return {
             "cleanup.policy": "delete",
@@ -48,7 +48,7 @@ DEAD_LETTERS: Final = Topic(name="dispatch.dead-letters", keeps=Keeps.FOREVER)
 PROJECTION_FAILURES: Final = Topic(name="projection.failures", keeps=Keeps.FOREVER)
 
 LOG_PREFIX: Final = "dispatch.events."
-_COMMANDS_PREFIX: Final = "dispatch.commands."
+COMMANDS_PREFIX: Final = "dispatch.commands."
 
 
 def log_of(account: AccountName) -> Topic:
@@ -58,7 +58,7 @@ def log_of(account: AccountName) -> Topic:
 
 def commands_of(account: AccountName) -> Topic:
     """Return where operators' wishes for the account go."""
-    return Topic(name=f"{_COMMANDS_PREFIX}{account}", keeps=Keeps.DAYS)
+    return Topic(name=f"{COMMANDS_PREFIX}{account}", keeps=Keeps.DAYS)
 
 
 def account_of_log(topic: str) -> AccountName | None:
