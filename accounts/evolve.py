@@ -120,6 +120,7 @@ def _started(state: AccountState, event: DispatcherStarted) -> AccountState:
         run_id=envelope.dispatcher_run_id,
         build=envelope.build,
         config_hash=envelope.config_hash,
+        limits=event.limits,
     )
     known = state.version
     if known is not None and (known.started_at, known.run_id) >= (

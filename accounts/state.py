@@ -172,12 +172,16 @@ class Ends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """Who decided last: the run that took the seat last, its build and configuration."""
+    """Who decided last: the run that took the seat last, its build, configuration and limits.
+
+    `limits` is the JSON text of what it decides under, whatever a configuration says by now.
+    """
 
     started_at: datetime
     run_id: UUID
     build: str
     config_hash: str
+    limits: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,19 @@ else:
     )
 
 
+def overridden(limits: Limits, given: LimitOverrides) -> Limits:
+    """Return `limits` with what is given in their place; a map is overridden key by key.
+
+    Raises:
+        ValueError: The result makes no sense; see `Limits`.
+    """
+    changes = {name: getattr(given, name) for name in given.model_fields_set}
+    for name, value in changes.items():
+        if isinstance(value, Map):
+            changes[name] = getattr(limits, name).update(value)
+    return replace(limits, **changes)
+
+
 class AccountSettings(_Table):
     """One account: what it is, where its story starts, its limits, how it is simulated."""
 
@@ -141,13 +154,7 @@ class AccountSettings(_Table):
 
     def limits(self) -> Limits:
         """Return the preset with this account's overrides; a map is overridden key by key."""
-        preset = _PRESETS[self.preset]
-        given = self.limit_overrides
-        changes = {name: getattr(given, name) for name in given.model_fields_set}
-        for name, value in changes.items():
-            if isinstance(value, Map):
-                changes[name] = getattr(preset, name).update(value)
-        return replace(preset, **changes)
+        return overridden(_PRESETS[self.preset], self.limit_overrides)
 
     @model_validator(mode="before")
     @classmethod

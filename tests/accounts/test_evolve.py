@@ -376,12 +376,14 @@ def test_the_last_start_says_which_build_decides_even_if_an_old_one_is_told_agai
         author = replace(an_author(), build=build)
         at = NOW + timedelta(minutes=offset)
         envelope = author.about(f"run:{RUN}", roles.started(offset), occurred_at=at)
-        return DispatcherStarted(envelope=envelope, host="host", process_id=1, limits="{}")
+        limits = f'{{"max_open_positions":{offset}}}'
+        return DispatcherStarted(envelope=envelope, host="host", process_id=1, limits=limits)
 
     state = an_account(started(1, "old"), started(2, "new"), started(1, "old"))
 
     assert state.version is not None
     assert (state.version.build, state.version.run_id) == ("new", RUN)
+    assert state.version.limits == '{"max_open_positions":2}'
 
 
 def test_an_incident_is_counted_once() -> None:
