@@ -220,6 +220,8 @@ class Tenure:
             self._say.info("transaction_aborted", error=str(error))
             time.sleep(min(ABORT_PAUSE_S_MAX, 0.005 * 2**self._aborts_in_row))
             self._aborts_in_row = min(self._aborts_in_row + 1, 10)
+            # What broke off takes offsets of the log, which the next decision must not count on.
+            self._log.read_to_end(all_of_it=True)
             return False
         self._aborts_in_row = 0
         self._log.wrote(state, ends)

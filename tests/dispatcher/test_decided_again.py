@@ -1,0 +1,95 @@
+"""Every decision of a log, taken again from exactly what it had seen."""
+
+from collections.abc import Sequence
+from datetime import date
+from json import dumps
+from threading import Event
+from typing import Final
+from unittest.mock import patch
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from accounts.again import decided_again
+from accounts.evolve import evolve
+from accounts.state import AccountState
+from consumers.dispatcher import life
+from consumers.dispatcher.process import run_dispatcher
+from consumers.dispatcher.seat import Record, Seat, TransactionAborted
+from consumers.publish import parse_lines
+from consumers.settings import load_settings
+from consumers.settings_limits import limits_from_json
+from events.decision import RecommendationDeclined
+from events.identifiers import AccountName
+from events.order import OrderIntended
+from events.recommendation import RecommendationIssued
+from events.topics import RECOMMENDATIONS
+from examples.signal_engine.engine import recommendations
+from tests.dispatcher.world import World
+
+HALVES: Final = (
+    (date(2020, 1, 2), date(2020, 2, 29)),
+    (date(2020, 3, 1), date(2020, 4, 30)),
+)
+
+
+class BreakingSeat(Seat):
+    """A seat whose every seventh transaction breaks off when its records are in Kafka already."""
+
+    appended = 0
+
+    def append(
+        self,
+        records: Sequence[Record],
+        *,
+        offsets: TopicPartition | None = None,
+        consumer: Consumer | None = None,
+    ) -> dict[str, int]:
+        BreakingSeat.appended += 1
+        if BreakingSeat.appended % 7:
+            return super().append(records, offsets=offsets, consumer=consumer)
+        self._producer.begin_transaction()
+        for record in records:
+            self._produce(record, lambda *_: None)
+        assert self._producer.flush(30) == 0
+        self._abort()
+        raise TransactionAborted("broken off by the test")
+
+
+@pytest.fixture(params=[Seat, BreakingSeat], ids=["undisturbed", "with-broken-transactions"])
+def lived(request: pytest.FixtureRequest, world: World) -> tuple[World, AccountName]:
+    """An account that four months went by, in two runs under different limits."""
+    account = world.open_account(clock="historical")
+    limit = f"DISPATCHER__ACCOUNTS__{account}__LIMITS__MAX_OPEN_POSITIONS"
+    for allowed, (start, end) in zip(("5", "4"), HALVES, strict=True):
+        world.publish(*parse_lines(dumps(line) for line in recommendations(start, end)))
+        settings = load_settings(world.config, {limit: allowed})
+        with patch.object(life, "Seat", request.param):
+            run_dispatcher(settings, account, until_caught_up=True, stop=Event())
+    return world, account
+
+
+def test_each_decision_comes_out_the_same_to_the_byte_from_exactly_what_it_had_seen(
+    lived: tuple[World, AccountName],
+) -> None:
+    world, account = lived
+    advice = {
+        offset: world.codec.decode(value) for offset, value in world.records(RECOMMENDATIONS.name)
+    }
+    state, decided = AccountState(), 0
+    for offset, event in world.log_with_offsets(account):
+        if isinstance(event, OrderIntended | RecommendationDeclined):
+            # One writer: all that lies before a decision was seen, and nothing else was.
+            assert event.seen.log == offset
+            recommendation = advice[event.seen.recommendations - 1]
+            assert isinstance(recommendation, RecommendationIssued)
+            assert state.version is not None
+            limits = limits_from_json(state.version.limits)
+
+            found = decided_again(event, state, recommendation, limits)
+
+            assert found is not None
+            assert world.codec.encode(found) == world.codec.encode(event)
+            decided += 1
+        state = evolve(state, event)
+    assert decided == len(advice) > 150
