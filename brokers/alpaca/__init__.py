@@ -1,0 +1,1 @@
+"""Alpaca's paper brokerage: orders that are never sent twice and never lost."""

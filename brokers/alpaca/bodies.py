@@ -1,0 +1,154 @@
+"""Alpaca's bodies, read defensively: what is missing or odd makes them no answer, never a guess."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from brokers.broker import Fill, OrderReport, OrderStatus
+from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import Side
+
+FILL_MODEL: Final = "alpaca_paper"
+
+_STATUSES: Final = {
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+    "replaced": OrderStatus.CANCELED,
+}
+"""Statuses that end an order. Every other, known or new, may still fill."""
+
+_SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError("is a float")  # noqa: TRY004 -- pydantic collects ValueErrors
+    return value
+
+
+Number = Annotated[
+    Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False, lt=Decimal(10) ** 19)
+]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+
+
+class _Foreign(BaseModel):
+    """A body of theirs: fields that are new are none of our business."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class OrderBody(_Foreign):
+    """An order. `qty` is absent where it was ordered by notional, which we never do."""
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    client_order_id: str
+    symbol: str
+    side: str
+    status: str
+    qty: Positive
+    filled_qty: NotNegative = Decimal(0)
+    filled_avg_price: Positive | None = None
+    limit_price: Positive | None = None
+    created_at: datetime
+    updated_at: datetime | None = None
+    filled_at: datetime | None = None
+    order_class: str | None = None
+    legs: tuple["OrderBody", ...] | None = None
+
+    def report(self) -> OrderReport:
+        """Return it as every broker tells an order; its fills are one, cumulative.
+
+        Raises:
+            ValueError: It contradicts itself.
+        """
+        return OrderReport(
+            broker_order_id=BrokerOrderId(self.id),
+            client_order_id=ClientOrderId(self.client_order_id),
+            symbol=self.symbol,
+            side=_SIDES.get(self.side, Side.UNKNOWN),
+            quantity=self.qty,
+            limit_price=self.limit_price,
+            status=_STATUSES.get(self.status, OrderStatus.WORKING),
+            created_at=self.created_at,
+            fills=self._fills(),
+            fill_model=FILL_MODEL,
+        )
+
+    def _fills(self) -> tuple[Fill, ...]:
+        if not self.filled_qty:
+            return ()
+        if self.filled_avg_price is None:
+            raise ValueError(f"{self.filled_qty} filled of order {self.id}, but at no price")
+        if self.filled_qty > self.qty:
+            raise ValueError(f"{self.filled_qty} filled of order {self.id} over {self.qty}")
+        return (
+            Fill(
+                quantity=self.filled_qty,
+                price=self.filled_avg_price,
+                cumulative_quantity=self.filled_qty,
+                fees=Decimal(0),
+                filled_at=self.filled_at or self.updated_at or self.created_at,
+            ),
+        )
+
+
+class ErrorBody(_Foreign):
+    """What Alpaca says when it refuses; 401 has no code."""
+
+    code: int | None = None
+    message: Annotated[str, Field(min_length=1)]
+
+
+class AccountBody(_Foreign):
+    """The account, in US dollars."""
+
+    account_number: Annotated[str, Field(min_length=1)]
+    status: str
+    cash: Number
+    equity: Number
+    last_equity: Number
+    buying_power: Number
+    options_buying_power: Number | None = None
+    trading_blocked: bool = False
+    account_blocked: bool = False
+    trade_suspended_by_user: bool = False
+
+
+class PositionBody(_Foreign):
+    """A holding; `qty` is negative when short."""
+
+    symbol: str
+    qty: Number
+    avg_entry_price: Number | None = None
+    asset_class: str = ""
+
+
+class ActivityBody(_Foreign):
+    """An entry of the account's history: a fill, an expiry, an assignment, an exercise."""
+
+    id: str
+    activity_type: str
+    symbol: str | None = None
+    order_id: str | None = None
+    side: str | None = None
+    qty: Number | None = None
+    cum_qty: Number | None = None
+    price: Number | None = None
+    transaction_time: datetime | None = None
+    date: str | None = None
+    net_amount: Number | None = None
+
+
+def read(kind: type[_Body], found: Any) -> _Body | None:  # noqa: ANN401 -- a foreign body
+    """Return `found` as a `kind`, None where it is none."""
+    try:
+        return kind.model_validate(found)
+    except ValidationError:
+        return None

@@ -1,0 +1,235 @@
+"""Alpaca's paper account as a `Broker`: one call to `submit` is at most one POST."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from brokers.alpaca.bodies import (
+    AccountBody,
+    ActivityBody,
+    ErrorBody,
+    OrderBody,
+    PositionBody,
+    read,
+)
+from brokers.alpaca.classify import Outcome, PostAnswer, Verdict, classify
+from brokers.alpaca.orders import order_body
+from brokers.alpaca.transport import AlpacaHttp, Reply, said
+from brokers.broker import BrokerAccount, BrokerPosition, Fill, OrderReport, OrderRequest
+from brokers.errors import (
+    BrokerUnavailable,
+    DuplicateOrder,
+    OrderNotAccepted,
+    OrderOutcomeUnclear,
+    OrderRefused,
+)
+from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import RejectionClass
+
+_PAGE: Final = 500
+_ACTIVITY_PAGE: Final = 100
+_PAGES_MAX: Final = 200
+_GONE: Final = 422
+_T = TypeVar("_T")
+
+
+class AlpacaPaperBroker:
+    """One paper account. Its ledger is not final: an order may show up after a "not found"."""
+
+    ledger_is_final: Final = False
+
+    def __init__(self, http: AlpacaHttp) -> None:
+        """Trade through `http`, whose key names the account."""
+        self._http = http
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        """Place an order; see `Broker.submit`."""
+        try:
+            body = order_body(request)
+        except ValueError as error:
+            raise OrderRefused(
+                f"not sent: {error}", rejection_class=RejectionClass.VALIDATION
+            ) from error
+        reply = self._http.send("POST", "/v2/orders", body=body)
+        answer, order = _post_answer(reply, request.terms.client_order_id)
+        verdict = classify(answer)
+        if verdict.outcome is Outcome.ACCEPTED and order is not None:
+            return order
+        raise _error(verdict, answer, reply)
+
+    def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
+        """Look an order up; see `Broker.find`."""
+        path = "/v2/orders:by_client_order_id"
+        found = self._http.get(path, client_order_id=client_order_id)
+        if found is None:
+            return None
+        report = _report(found)
+        if report is None or report.client_order_id != client_order_id:
+            raise BrokerUnavailable(f"{path} answers with no order of that id")
+        return report
+
+    def cancel(self, broker_order_id: BrokerOrderId) -> None:
+        """Ask for an order to be cancelled; see `Broker.cancel`."""
+        reply = self._http.send("DELETE", f"/v2/orders/{_path_id(broker_order_id)}")
+        if reply.status is not None and 200 <= reply.status < 300:  # noqa: PLR2004 -- success
+            return
+        if reply.status in (404, _GONE):
+            raise OrderRefused(
+                f"order {broker_order_id} cannot be cancelled: {said(reply)}", status=reply.status
+            )
+        raise BrokerUnavailable(f"the broker did not answer the cancel: {said(reply)}")
+
+    def open_orders(self) -> list[OrderReport]:
+        """Return the orders that may still fill, oldest first."""
+        return [_known(one) for one in self._orders(status="open")]
+
+    def orders_since(self, moment: datetime) -> list[OrderReport]:
+        """Return every order that was created after `moment`, whatever became of it."""
+        return [_known(one) for one in self._orders(status="all", after=_time(moment))]
+
+    def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
+        """Return the fills at or after `moment`, oldest first."""
+        fills = []
+        for activity in self.activities("FILL", moment):
+            if (
+                activity.order_id is None
+                or activity.qty is None
+                or activity.price is None
+                or activity.transaction_time is None
+            ):
+                raise BrokerUnavailable(f"FILL activity {activity.id} is incomplete")
+            fill = Fill(
+                quantity=abs(activity.qty),
+                price=activity.price,
+                cumulative_quantity=activity.cum_qty or abs(activity.qty),
+                fees=Decimal(0),
+                filled_at=activity.transaction_time,
+            )
+            if fill.filled_at >= moment:
+                fills.append((BrokerOrderId(activity.order_id), fill))
+        return fills
+
+    def activities(self, kinds: str, moment: datetime) -> list[ActivityBody]:
+        """Return entries of the account's history since `moment`, oldest first, all pages.
+
+        Raises:
+            BrokerUnavailable: No answer could be had, or one that cannot be read.
+        """
+        found, token = list[ActivityBody](), ""
+        for _ in range(_PAGES_MAX):
+            page = self._http.get(
+                "/v2/account/activities",
+                activity_types=kinds,
+                after=_time(moment),
+                direction="asc",
+                page_size=str(_ACTIVITY_PAGE),
+                **({"page_token": token} if token else {}),
+            )
+            if not isinstance(page, list):
+                raise BrokerUnavailable("the account's activities are no list")
+            entries = [_whole(read(ActivityBody, entry), "activity") for entry in page]
+            found += entries
+            if len(entries) < _ACTIVITY_PAGE:
+                return found
+            token = entries[-1].id
+        raise BrokerUnavailable(f"more than {_PAGES_MAX} pages of activities since {moment}")
+
+    def positions(self) -> list[BrokerPosition]:
+        """Return what the account holds."""
+        found = self._http.get("/v2/positions")
+        if not isinstance(found, list):
+            raise BrokerUnavailable("the account's positions are no list")
+        bodies = [_whole(read(PositionBody, one), "position") for one in found]
+        return [BrokerPosition(symbol=one.symbol, quantity=one.qty) for one in bodies]
+
+    def account(self) -> BrokerAccount:
+        """Return whose account this is, and its figures."""
+        found = _whole(read(AccountBody, self._http.get("/v2/account")), "account")
+        return BrokerAccount(number=found.account_number, cash=found.cash, equity=found.equity)
+
+    def updates(self) -> Iterator[OrderReport]:
+        """Return nothing: orders are looked up until they have ended."""
+        return iter(())
+
+    def _orders(self, **wanted: str) -> list[Any]:
+        """Return all pages: each starts after the last order of the one before."""
+        found, seen = list[Any](), set[str]()
+        after = wanted.pop("after", None)
+        for _ in range(_PAGES_MAX):
+            asked = {**wanted, "direction": "asc", "limit": str(_PAGE)}
+            page = self._http.get("/v2/orders", **asked, **({"after": after} if after else {}))
+            if not isinstance(page, list):
+                raise BrokerUnavailable("the account's orders are no list")
+            fresh = [one for one in page if isinstance(one, dict) and one.get("id") not in seen]
+            found += fresh
+            seen.update(str(one.get("id")) for one in fresh)
+            if len(page) < _PAGE or not fresh:
+                return found
+            after = str(fresh[-1].get("submitted_at") or fresh[-1].get("created_at"))
+        raise BrokerUnavailable(f"more than {_PAGES_MAX} pages of orders")
+
+
+def _post_answer(reply: Reply, client_order_id: str) -> tuple[PostAnswer, OrderReport | None]:
+    found = None if reply.breakage is not None else reply.json()
+    report = _report(found)
+    ours = report is not None and report.client_order_id == client_order_id
+    error = read(ErrorBody, found)
+    reset = reply.headers.get("x-ratelimit-reset", "")
+    answer = PostAnswer(
+        status=reply.status,
+        code=error.code if error else None,
+        message=error.message if error else said(reply),
+        is_our_order=ours,
+        is_error_body=error is not None,
+        rate_limit_reset=int(reset) if reset.isascii() and reset.isdigit() else None,
+        breakage=reply.breakage,
+    )
+    return answer, report if ours else None
+
+
+def _error(verdict: Verdict, answer: PostAnswer, reply: Reply) -> Exception:
+    match verdict.outcome:
+        case Outcome.REFUSED:
+            return OrderRefused(
+                answer.message,
+                rejection_class=verdict.rejection_class,
+                status=answer.status,
+                code=answer.code,
+            )
+        case Outcome.DUPLICATE:
+            return DuplicateOrder(answer.message)
+        case Outcome.NOT_ACCEPTED:
+            return OrderNotAccepted(said(reply))
+        case _:
+            return OrderOutcomeUnclear(said(reply))
+
+
+def _report(found: Any) -> OrderReport | None:  # noqa: ANN401 -- a foreign body
+    body = read(OrderBody, found)
+    try:
+        return None if body is None else body.report()
+    except ValueError:
+        return None
+
+
+def _known(found: Any) -> OrderReport:  # noqa: ANN401 -- as above
+    return _whole(_report(found), "order")
+
+
+def _whole(found: _T | None, what: str) -> _T:
+    if found is None:
+        raise BrokerUnavailable(f"the broker's {what} cannot be read")
+    return found
+
+
+def _path_id(broker_order_id: BrokerOrderId) -> UUID:
+    try:
+        return UUID(broker_order_id)
+    except ValueError:
+        raise OrderRefused(f"{broker_order_id!r} is no order id of Alpaca's") from None
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

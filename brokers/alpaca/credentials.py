@@ -1,0 +1,52 @@
+"""An account's key at the broker, and the hosts that it may be sent to."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+PAPER_HOST: Final = "paper-api.alpaca.markets"
+HOSTS: Final = frozenset(
+    {PAPER_HOST, "data.alpaca.markets", "data.sandbox.alpaca.markets", "stream.data.alpaca.markets"}
+)
+"""Alpaca's paper trading and its market data, which trades nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key and its secret, which print as stars."""
+
+    key_id: SecretStr
+    secret: SecretStr
+
+
+def refusal_of(url: str, *, other_hosts: bool = False) -> str | None:
+    """Return why no order and no key may go to `url`, None where they may.
+
+    Only the paper host and this machine will do; `other_hosts` is the separate switch for more.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("https", "wss", "http", "ws"):
+        return f"{url!r} is no http(s) or ws(s) URL"
+    if _is_loopback(host):
+        return None
+    if parts.scheme not in ("https", "wss"):
+        return f"{url!r} would carry the account's key in the clear: use https or wss"
+    if host in HOSTS or other_hosts:
+        return None
+    return (
+        f"{host!r} is neither {PAPER_HOST} nor this machine: this account trades paper; "
+        "real money needs allow_other_hosts as well, and a person who means it"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,177 @@
+"""HTTP to Alpaca, hardened: every call bounded in time, no request ever sent twice.
+
+alpaca-py as it comes repeats a POST on 429 and 504, knows no time-out and throws on an empty or
+malformed body after the order was accepted. Its models are used; its way of sending is not.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from requests import ConnectionError as BrokenConnection
+from requests import ConnectTimeout, PreparedRequest, RequestException, Response, Session
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from brokers.alpaca.classify import Breakage
+from brokers.alpaca.credentials import Credentials
+from brokers.errors import BrokerUnavailable
+
+CONNECT_S: Final = 2.0
+READ_S: Final = 4.0
+BODY_BYTES_MAX: Final = 8 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What one request came to: a whole answer, or how it broke. Header names are lower case."""
+
+    status: int | None = None
+    headers: Mapping[str, str]
+    body: bytes = b""
+    breakage: Breakage | None = None
+    why: str = ""
+
+    def json(self) -> Any:  # noqa: ANN401 -- a foreign body
+        """Return the body read as JSON, numbers exact, None where it is none.
+
+        NaN and infinities are no JSON and make the whole body none.
+        """
+        try:
+            return json.loads(self.body, parse_float=Decimal, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return None
+
+
+class HardenedSession(Session):
+    """A session for alpaca-py's clients, too: one attempt is one request, within a deadline.
+
+    `deadline_s` bounds the whole of a request, connecting and the last byte of the body included.
+    """
+
+    def __init__(self, deadline_s: float) -> None:
+        super().__init__()
+        self.deadline_s: Final = deadline_s
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=16))
+
+    def request(self, method: str | bytes, url: str | bytes, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 -- as requests has them
+        """Send one request; see `requests.Session.request`, whose defaults wait for ever."""
+        ends_at = time.monotonic() + self.deadline_s
+        options["timeout"] = (min(CONNECT_S, self.deadline_s), min(READ_S, self.deadline_s))
+        options["allow_redirects"] = False
+        options["stream"] = True
+        response = super().request(method, url, **options)
+        try:
+            response._content = _whole_body(response, ends_at)  # noqa: SLF001 -- what `.content` would read without end
+        finally:
+            response.close()
+        return response
+
+
+class AlpacaHttp:
+    """One account's way to Alpaca's trading API."""
+
+    def __init__(self, url: str, credentials: Credentials, deadline_s: float) -> None:
+        """Talk to `url`, such as ``https://paper-api.alpaca.markets``; nothing is sent yet."""
+        self._url = url.rstrip("/")
+        self._session = HardenedSession(deadline_s)
+        # An auth of its own also keeps requests from looking for other credentials in ~/.netrc.
+        self._session.auth = _KeyHeaders(credentials)
+        self._host = urlsplit(url).netloc
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> Reply:
+        """Send one request and return what it came to; never raises for what the network does."""
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        try:
+            response = self._session.request(
+                method, self._url + path, params=parameters, data=data, headers=headers
+            )
+        except (RequestException, OSError) as error:
+            why = f"{type(error).__name__}: {_without_url(error)}"
+            broke = Breakage.NEVER_CONNECTED if _never_left(error) else Breakage.BROKE_OFF
+            return Reply(headers={}, breakage=broke, why=why)
+        told = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(status=response.status_code, headers=told, body=response.content)
+
+    def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 -- a foreign body
+        """Return a question's answer as JSON, None for 404.
+
+        Raises:
+            BrokerUnavailable: No answer could be had, or one that is no JSON.
+        """
+        reply = self.send("GET", path, parameters=parameters)
+        if reply.status == 404:  # noqa: PLR2004 -- not found
+            return None
+        found = reply.json() if reply.status == 200 else None  # noqa: PLR2004 -- OK
+        if found is None:
+            raise BrokerUnavailable(f"{self._host}{path} gives no answer: {said(reply)}")
+        return found
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._session.close()
+
+
+def said(reply: Reply) -> str:
+    """Return what a reply was, in one line for a person: never a header, which may hold a key."""
+    if reply.breakage is not None:
+        return reply.why
+    text = " ".join(reply.body[:300].decode("utf-8", "replace").split())
+    return f"HTTP {reply.status} {text or '(empty body)'}"
+
+
+class _KeyHeaders(AuthBase):
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["APCA-API-KEY-ID"] = self._credentials.key_id.get_secret_value()
+        request.headers["APCA-API-SECRET-KEY"] = self._credentials.secret.get_secret_value()
+        return request
+
+
+def _whole_body(response: Response, ends_at: float) -> bytes:
+    parts, size = list[bytes](), 0
+    for chunk in response.iter_content(_CHUNK):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise RequestException(f"its body is longer than {BODY_BYTES_MAX} bytes")
+        if time.monotonic() > ends_at:
+            raise RequestException("its body did not end in time")
+    return b"".join(parts)
+
+
+def _never_left(error: BaseException) -> bool:
+    """Whether no byte can have reached the other side: there was no connection at all."""
+    if isinstance(error, ConnectTimeout):
+        return True
+    if not isinstance(error, BrokenConnection) or not error.args:
+        return False
+    cause = error.args[0]
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(reason, NewConnectionError)
+
+
+def _without_url(error: BaseException) -> str:
+    """An error's words, shortened: a URL in it may name an account."""
+    return str(error).partition("url:")[0][:300]
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no number of money")

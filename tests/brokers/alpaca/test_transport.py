@@ -1,0 +1,208 @@
+"""One attempt is one request, whatever comes back, and it ends in time."""
+
+import json
+import socket
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from pydantic import SecretStr
+
+from brokers.alpaca.broker import AlpacaPaperBroker
+from brokers.alpaca.classify import Breakage
+from brokers.alpaca.credentials import Credentials, refusal_of
+from brokers.alpaca.transport import AlpacaHttp
+from brokers.errors import (
+    BrokerUnavailable,
+    DuplicateOrder,
+    OrderNotAccepted,
+    OrderOutcomeUnclear,
+    OrderRefused,
+)
+from events.identifiers import ClientOrderId
+from events.order import RejectionClass
+from tests.brokers.alpaca.wire import Answer, answering, http
+from tests.brokers.contract import a_request
+
+ORDER = {
+    "id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
+    "client_order_id": "tiny-1-entry",
+    "symbol": "MSFT",
+    "side": "buy",
+    "status": "pending_new",
+    "qty": "10",
+    "filled_qty": "0",
+    "filled_avg_price": None,
+    "limit_price": "101",
+    "created_at": "2026-01-05T14:30:00.123456789Z",
+}
+SECRET = "a-secret-that-nobody-may-read"  # noqa: S105 -- a made-up one, to be looked for
+
+
+def broker_at(url: str, deadline_s: float = 5.0) -> tuple[AlpacaPaperBroker, AlpacaHttp]:
+    """Return a broker that talks to `url`."""
+    way = AlpacaHttp(url, Credentials(SecretStr("KEY"), SecretStr(SECRET)), deadline_s)
+    return AlpacaPaperBroker(way), way
+
+
+def submitted(*answers: Answer) -> tuple[list[bytes], BaseException | None]:
+    """POST one order to a server that has `answers`; return the requests, and what was raised."""
+    with answering(*answers) as wire:
+        broker, way = broker_at(wire.url)
+        raised: BaseException | None = None
+        try:
+            broker.submit(a_request())
+        except Exception as error:  # noqa: BLE001 -- the test says which it must be
+            raised = error
+        way.close()
+    return wire.requests, raised
+
+
+def reset(connection: socket.socket) -> None:
+    """Cut the connection so that the other side hears of it as a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        reset,
+        http("200 OK"),
+        http("200 OK", b"<html>maintenance</html>"),
+        http("200 OK", json.dumps(ORDER | {"client_order_id": "another"}).encode()),
+        http("200 OK", json.dumps(ORDER | {"filled_qty": "11"}).encode()),
+        http("200 OK", json.dumps(ORDER).replace('"10"', "NaN").encode()),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + json.dumps(ORDER).encode(),
+        http("307 Temporary Redirect", b"", "Location: http://127.0.0.1:9/"),
+        http("429 Too Many Requests", b'{"message": "too many requests"}'),
+        http("500 Internal Server Error", b'{"code": 50010000, "message": "internal error"}'),
+        http("502 Bad Gateway", b"<html>bad gateway</html>"),
+        http("503 Service Unavailable"),
+        http("504 Gateway Timeout"),
+    ],
+)
+def test_an_order_whose_answer_proves_nothing_is_posted_once_and_unknown(answer: Answer) -> None:
+    good = http("200 OK", json.dumps(ORDER).encode())
+
+    requests, raised = submitted(answer, good, good)
+
+    assert type(raised) is OrderOutcomeUnclear
+    assert len(requests) == 1
+
+
+def test_numbers_of_an_order_go_out_as_they_were_decided() -> None:
+    requests, raised = submitted(http("200 OK", json.dumps(ORDER).encode()))
+
+    assert raised is None
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v2/orders HTTP/1.1")
+    sent = json.loads(body)
+    assert (sent["qty"], sent["limit_price"]) == ("10", "101")
+    assert (sent["side"], sent["type"], sent["time_in_force"]) == ("buy", "limit", "day")
+    assert sent["client_order_id"] == "tiny-1-entry"
+
+
+def test_a_refusal_keeps_the_brokers_words_and_numbers() -> None:
+    body = b'{"code": 40310000, "message": "insufficient buying power"}'
+
+    _, raised = submitted(http("403 Forbidden", body))
+
+    assert isinstance(raised, OrderRefused)
+    assert (raised.status, raised.code) == (403, 40310000)
+    assert raised.message == "insufficient buying power"
+    assert raised.rejection_class is RejectionClass.BUYING_POWER
+
+
+def test_a_taken_id_asks_for_the_order_that_has_it() -> None:
+    body = b'{"code": 40010001, "message": "client_order_id must be unique"}'
+
+    _, raised = submitted(http("422 Unprocessable Entity", body))
+
+    assert isinstance(raised, DuplicateOrder)
+
+
+def test_the_rate_limiters_refusal_proves_that_there_is_no_order() -> None:
+    answer = http("429 Too Many Requests", b"", "X-RateLimit-Reset: 1767225600")
+
+    requests, raised = submitted(answer, http("200 OK"))
+
+    assert isinstance(raised, OrderNotAccepted)
+    assert len(requests) == 1
+
+
+def test_where_nobody_listens_nothing_was_sent() -> None:
+    with answering() as wire:
+        url = wire.url
+    broker, way = broker_at(url)
+
+    with pytest.raises(OrderNotAccepted):
+        broker.submit(a_request())
+    way.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The URL of a server that takes a connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_broker_that_says_nothing_is_given_up_and_its_order_unknown(silent: str) -> None:
+    broker, way = broker_at(silent, deadline_s=0.2)
+
+    with pytest.raises(OrderOutcomeUnclear):
+        broker.submit(a_request())
+    way.close()
+
+
+def test_a_look_up_that_gets_no_answer_proves_nothing() -> None:
+    with answering(http("502 Bad Gateway"), http("200 OK", b"<html>")) as wire:
+        broker, way = broker_at(wire.url)
+        for _ in range(2):
+            with pytest.raises(BrokerUnavailable):
+                broker.find(ClientOrderId("tiny-1-entry"))
+        way.close()
+
+
+def test_what_filled_is_told_by_its_cumulative_quantity() -> None:
+    filled = ORDER | {"status": "partially_filled", "filled_qty": "3", "filled_avg_price": "100.5"}
+    with answering(http("200 OK", json.dumps(filled).encode())) as wire:
+        broker, way = broker_at(wire.url)
+        report = broker.find(ClientOrderId("tiny-1-entry"))
+        way.close()
+
+    assert report is not None
+    [fill] = report.fills
+    assert (fill.cumulative_quantity, fill.price) == (Decimal(3), Decimal("100.5"))
+
+
+def test_no_error_shows_the_secret(silent: str) -> None:
+    way = AlpacaHttp(silent, Credentials(SecretStr("KEY"), SecretStr(SECRET)), 0.2)
+
+    reply = way.send("GET", "/v2/account")
+    way.close()
+
+    assert reply.breakage is Breakage.BROKE_OFF
+    assert SECRET not in repr(reply) + repr(way.__dict__)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://paper-api.alpaca.markets", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("https://api.alpaca.markets", False),
+        ("http://paper-api.alpaca.markets", False),
+        ("https://paper-api.alpaca.markets.example.com", False),
+        ("https://paper-api.alpaca.markets@example.com", False),
+        ("file:///etc/passwd", False),
+    ],
+)
+def test_a_key_goes_to_the_paper_host_and_this_machine_only(url: str, *, allowed: bool) -> None:
+    assert (refusal_of(url) is None) is allowed
+
+
+def test_real_money_needs_a_switch_of_its_own() -> None:
+    assert refusal_of("https://api.alpaca.markets", other_hosts=True) is None
