@@ -209,6 +209,7 @@ def _declined(
         declined_by=refused,
         gates=gates,
         market=given.market,
+        option=advice.option,
         seen=context.seen,
     )
 

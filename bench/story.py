@@ -89,10 +89,11 @@ def cycle_of_events(account: AccountName) -> list[tuple[int, LogEvent]]:
     broker = SimulatedBroker(account_number=f"sim-{account}", terms=SimulationTerms())
     events: list[tuple[int, LogEvent]] = []
     for number, recommendation in enumerate(cycle_of_advice()):
+        view = RecommendedMarket().view(recommendation)
         decision = decide(
             state,
             recommendation,
-            RecommendedMarket().view(recommendation),
+            None if view is None else view.market,
             replace(LARGE, disabled_gates=frozenset({"trading_hours"}), ticker_cooldown_minutes=0),
             DecisionContext(
                 author=_author(account),

@@ -10,7 +10,7 @@ from typing import Protocol
 from events.decision import MarketSeen
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import OrderTerms, Side
-from events.recommendation import RecommendationIssued
+from events.recommendation import OptionQuote, RecommendationIssued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +132,21 @@ class Broker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView:
+    """The market of what is recommended; `option` is the contract it is of, as it stands now."""
+
+    market: MarketSeen
+    option: OptionQuote | None = None
+
+
 class MarketData(Protocol):
     """Where the loop takes its view of the market from, before the pure decision."""
 
-    def view(self, recommendation: RecommendationIssued) -> MarketSeen | None:
-        """Return the market for what is recommended, None when there is no view of it."""
+    def view(self, recommendation: RecommendationIssued) -> MarketView | None:
+        """Return the market for what is recommended, None when there is no view of it.
+
+        Raises:
+            BrokerUnavailable: No answer could be had: ask again while the advice is fresh.
+        """
         ...

@@ -19,6 +19,7 @@ from brokers.broker import (
     BrokerAccount,
     BrokerPosition,
     Fill,
+    MarketView,
     OrderReport,
     OrderRequest,
     OrderStatus,
@@ -176,26 +177,28 @@ class SimulatedBroker:
 class RecommendedMarket:
     """The market as the recommendation itself tells it: all a simulation knows."""
 
-    def view(self, recommendation: RecommendationIssued) -> MarketSeen | None:
+    def view(self, recommendation: RecommendationIssued) -> MarketView | None:
         """Return the recommendation's own prices; for an option, those of its contract."""
         option = recommendation.option
         if option is None:
-            return MarketSeen(
+            market = MarketSeen(
                 source="recommendation",
                 observed_at=recommendation.issued_at,
                 reference_price=recommendation.reference_price,
                 bid=recommendation.bid,
                 ask=recommendation.ask,
             )
+            return MarketView(market=market)
         if option.bid is None or option.ask is None:
             return None
-        return MarketSeen(
+        market = MarketSeen(
             source="recommendation",
             observed_at=recommendation.issued_at,
             reference_price=money((option.bid + option.ask) / 2),
             bid=option.bid,
             ask=option.ask,
         )
+        return MarketView(market=market, option=option)
 
 
 def _seed(client_order_id: str) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from events.envelope import Envelope
-from events.recommendation import Action, InstrumentType, StrategyType
+from events.recommendation import Action, InstrumentType, OptionQuote, StrategyType
 from events.values import Money
 
 
@@ -51,7 +51,10 @@ class OffsetsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecommendationDeclined:
-    """We chose not to trade. `declined_by` names every gate that said so, in their order."""
+    """We chose not to trade. `declined_by` names every gate that said so, in their order.
+
+    `option` is the contract as the decision saw it.
+    """
 
     envelope: Envelope
     ticker: str
@@ -61,6 +64,7 @@ class RecommendationDeclined:
     declined_by: tuple[str, ...]
     gates: tuple[GateResult, ...]
     market: MarketSeen | None = None
+    option: OptionQuote | None = None
     seen: OffsetsSeen
 
 

@@ -10,9 +10,9 @@ from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
 from accounts.limits import Limits
 from accounts.state import AccountState
-from brokers.broker import MarketData
 from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.intake import Incoming
+from consumers.dispatcher.market_views import MarketAwaited, MarketViews, seen_through
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.telling import tell
 from consumers.errors import ServiceUnreachable
@@ -21,6 +21,7 @@ from events.author import Author
 from events.catalog import LogEvent
 from events.codec import Codec
 from events.decision import OffsetsSeen
+from events.identifiers import RecommendationId
 from events.order import ExecutionMode, OrderIntended
 from events.recommendation import RecommendationIssued
 from events.topics import DEAD_LETTERS, RECORD_BYTES_MAX, log_of
@@ -49,7 +50,7 @@ class Decider:
     author: Author
     codec: Codec
     limits: Limits
-    market: MarketData
+    market: MarketViews
     mode: ExecutionMode
     submit_window_ms: int
     answer_within_ms: int
@@ -65,9 +66,11 @@ class Decider:
     ) -> Decisions:
         """Decide each of `batch` in turn, each seeing what came before it.
 
-        Stops early when `intents_max` orders are intended; `taken` says how far it came.
+        Stops early when `intents_max` orders are intended, or where a view of the market has to
+        be waited for; `taken` says how far it came.
         """
         done = Decisions(state, now)
+        self.market.begin()
         for incoming in batch:
             if done.intents >= intents_max:
                 break
@@ -78,7 +81,10 @@ class Decider:
                     log=log_offset + len(done.events),
                     recommendations=incoming.origin.offset + 1,
                 )
-                self._decide_one(incoming, incoming.recommendation, seen, done)
+                try:
+                    self._decide_one(incoming, incoming.recommendation, seen, done)
+                except MarketAwaited:
+                    break
             done.taken += 1
             done.next_offset = incoming.origin.offset + 1
         return done
@@ -106,13 +112,18 @@ class Decider:
         )
         event: LogEvent | None
         try:
-            market = self.market.view(recommendation)
-            event = decide(done.state, recommendation, market, self.limits, context)
+            if done.state.is_decided(RecommendationId(recommendation.recommendation_id)):
+                return  # read again: no reason to ask anybody
+            fresh_s = self.limits.recommendation_freshness_seconds
+            view = self.market.view(recommendation, done.now, fresh_s)
+            advice = seen_through(recommendation, view)
+            market = None if view is None else view.market
+            event = decide(done.state, advice, market, self.limits, context)
             if event is None:
                 return
             record = self.record(event)
             state = evolve(done.state, event)
-        except ServiceUnreachable:
+        except (ServiceUnreachable, MarketAwaited):
             raise  # no fault of this recommendation: it is decided when the service is back
         except Exception as error:  # noqa: BLE001 -- a bug costs one recommendation, not the account
             get_log().exception(

@@ -13,6 +13,7 @@ from consumers.clock import Clock, SystemClock
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.life import Dispatcher, Equipment
+from consumers.dispatcher.market_views import MarketViews
 from consumers.dispatcher.opening import Counts
 from consumers.health import Heartbeat
 from consumers.logs import bind_run, get_log
@@ -80,7 +81,7 @@ def run_dispatcher(
         author=author,
         codec=codec,
         limits=account.limits(),
-        market=RecommendedMarket(),
+        market=MarketViews(RecommendedMarket(), clock.elapsed_s),
         mode=account.mode,
         submit_window_ms=account.tuning.submit_window_ms,
         answer_within_ms=account.tuning.answer_within_ms,

@@ -109,11 +109,11 @@ def test_two_brokers_on_one_ledger_see_each_others_orders(tmp_path: Path) -> Non
 def test_the_market_is_what_the_recommendation_says() -> None:
     stock = RecommendedMarket().view(a_recommendation())
     assert stock is not None
-    assert stock.reference_price == a_recommendation().reference_price
+    assert stock.market.reference_price == a_recommendation().reference_price
 
     call = RecommendedMarket().view(a_call())
     assert call is not None
-    assert call.reference_price == Decimal(5)
+    assert call.market.reference_price == Decimal(5)
 
 
 def test_an_option_without_a_quote_has_no_market() -> None:

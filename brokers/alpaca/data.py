@@ -1,0 +1,89 @@
+"""Alpaca's market data through alpaca-py's own clients, made safe: bounded, exact, asked once."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from requests import RequestException, Response
+
+from brokers.alpaca.credentials import Credentials
+from brokers.alpaca.transport import HardenedSession
+from brokers.errors import BrokerUnavailable
+
+
+class _ExactSession(HardenedSession):
+    """Answers whose numbers are Decimals, where requests would make floats of them."""
+
+    def request(self, method: str | bytes, url: str | bytes, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 -- as requests has them
+        response = super().request(method, url, **options)
+        response.json = lambda **_: json.loads(  # type: ignore[method-assign]
+            response.content, parse_float=Decimal, parse_constant=_refuse
+        )
+        return response
+
+
+class AlpacaData:
+    """Quotes of stocks and options; raw bodies, as Alpaca wrote them."""
+
+    def __init__(self, url: str, credentials: Credentials, deadline_s: float) -> None:
+        """Ask `url`, such as ``https://data.alpaca.markets``; nothing is asked yet."""
+        # They take a second to import, and most commands ask for no market.
+        from alpaca.data.historical.option import OptionHistoricalDataClient  # noqa: PLC0415
+        from alpaca.data.historical.stock import StockHistoricalDataClient  # noqa: PLC0415
+
+        keys: dict[str, Any] = {
+            "api_key": credentials.key_id.get_secret_value(),
+            "secret_key": credentials.secret.get_secret_value(),
+        }
+        self._stocks = StockHistoricalDataClient(**keys, raw_data=True, url_override=url)
+        self._options = OptionHistoricalDataClient(**keys, raw_data=True, url_override=url)
+        self._session = _ExactSession(deadline_s)
+        for client in (self._stocks, self._options):
+            client._session = self._session  # noqa: SLF001 -- the one place where they can be bounded
+            client._retry = 0  # noqa: SLF001 -- as above
+
+    def stock_snapshot(self, ticker: str) -> Any:  # noqa: ANN401 -- a foreign body
+        """Return a stock's latest quote and trade, None where it has none.
+
+        Raises:
+            BrokerUnavailable: No answer could be had.
+        """
+        from alpaca.data.requests import StockSnapshotRequest  # noqa: PLC0415 -- as above
+
+        asked = StockSnapshotRequest(symbol_or_symbols=[ticker])
+        return _entry(_asked(self._stocks.get_stock_snapshot, asked), ticker)
+
+    def option_snapshots(self, symbols: list[str]) -> dict[str, Any]:
+        """Return the snapshots of option contracts by their OCC symbols, all pages.
+
+        Raises:
+            BrokerUnavailable: No answer could be had.
+        """
+        from alpaca.data.requests import OptionSnapshotRequest  # noqa: PLC0415 -- as above
+
+        asked = OptionSnapshotRequest(symbol_or_symbols=symbols)
+        found = _asked(self._options.get_option_snapshot, asked)
+        return found if isinstance(found, dict) else {}
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._session.close()
+
+
+def _asked(question: Any, asked: Any) -> Any:  # noqa: ANN401 -- alpaca-py's methods and requests
+    try:
+        return question(asked)
+    except (RequestException, OSError) as error:
+        raise BrokerUnavailable(f"no market data: {type(error).__name__}: {error}") from error
+    except Exception as error:  # what the client makes of an odd body is anybody's guess
+        raise BrokerUnavailable(
+            f"market data that cannot be read: {type(error).__name__}"
+        ) from error
+
+
+def _entry(found: Any, symbol: str) -> Any:  # noqa: ANN401 -- a foreign body
+    return found.get(symbol) if isinstance(found, dict) else None
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no price")
