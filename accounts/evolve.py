@@ -96,7 +96,10 @@ def _applied(state: AccountState, event: LogEvent) -> AccountState:  # noqa: C90
             return _reconciled(state, event)
         case IncidentRecorded():
             return state.with_incident(event.envelope.event_id)
-        case DispatcherStopped() | CommandRefused() | LegacyExecutionImported():
+        case CommandRefused():
+            # Known from now on: the same command, read again, is not answered again.
+            return replace(state, applied=state.applied.set(event.envelope.event_id, None))
+        case DispatcherStopped() | LegacyExecutionImported():
             return state
 
 
@@ -136,8 +139,14 @@ def _trading(
     event: AccountHalted | AccountReduced | AccountResumed,
     status: TradingStatus,
 ) -> AccountState:
+    asked = isinstance(event, AccountHalted) and event.cancel_open
     trading = Trading(
-        status=status, since=event.envelope.occurred_at, by=event.by, reason=event.reason
+        status=status,
+        since=event.envelope.occurred_at,
+        by=event.by,
+        reason=event.reason,
+        # A halt for another reason does not take back that open orders are to be cancelled.
+        cancel_open=asked or (status is TradingStatus.HALTED and state.trading.cancel_open),
     )
     return replace(state, trading=trading, applied=state.applied.set(event.envelope.event_id, None))
 

@@ -29,12 +29,16 @@ class TradingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trading:
-    """The trading status, and who brought it about, when and why."""
+    """The trading status, and who brought it about, when and why.
+
+    With `cancel_open` every order that is open, or turns out to be, is to be cancelled.
+    """
 
     status: TradingStatus = TradingStatus.ACTIVE
     since: datetime | None = None
     by: str = ""
     reason: str = ""
+    cancel_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
