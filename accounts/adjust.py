@@ -2,37 +2,44 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Final
 
-from immutables import Map
-
+from accounts.books import with_peak, with_position
+from accounts.changing import changed
+from accounts.lots import Lots
 from accounts.positions import Trade, booked, fits
-from accounts.state import ZERO, AccountState, Position
-from events.account import AdjustmentKind, PositionAdjusted
+from accounts.state import AccountState, Position
+from events.account import AdjustmentKind, CostBasis, PositionAdjusted
+from events.values import money
+
+_TRADES: Final = frozenset({AdjustmentKind.OUTSIDE_TRADE, AdjustmentKind.LATE_FILL})
 
 
-def book(state: AccountState, trade: Trade) -> AccountState:
-    """Return the account after `trade`, which must fit what is held."""
-    held = state.positions.get(trade.symbol)
-    result = booked(held, trade)
-    return replace(
-        state,
-        positions=_with(state, trade.symbol, result.position),
-        held_cost=state.held_cost + _at_cost(result.position) - _at_cost(held),
+def book(state: AccountState, trade: Trade, *, price: Decimal | None) -> AccountState:
+    """Return the account after `trade`, which must fit what is held.
+
+    `price` in US dollars per share is what it was seen at last from here on; None: as before.
+    """
+    result = booked(state.positions.get(trade.symbol), trade, cost_basis(state))
+    return changed(
+        with_position(state, trade.symbol, result.position, price=price),
         cash=state.cash - trade.amount - trade.fees,
         fees=state.fees + trade.fees,
         realised_pnl=state.realised_pnl + result.realised,
     )
 
 
-def with_peak(state: AccountState) -> AccountState:
-    """Return the account with its highest exposure brought up to date."""
-    if state.exposure <= state.peak_exposure:
-        return state
-    return replace(state, peak_exposure=state.exposure)
+def cost_basis(state: AccountState) -> CostBasis:
+    """Return how the account's realised P&L is reckoned: by average cost unless it says FIFO."""
+    return CostBasis.AVERAGE if state.opened is None else state.opened.cost_basis
 
 
 def adjusted(state: AccountState, event: PositionAdjusted) -> AccountState:
-    """Return the account after a holding changed without an order; by event id, once."""
+    """Return the account after a holding changed without an order; by event id, once.
+
+    A trade made elsewhere tells a price as any trade does, so what it brings in at that price is
+    no profit by itself.
+    """
     event_id = event.envelope.event_id
     change = event.quantity_change
     trade = Trade(
@@ -46,19 +53,27 @@ def adjusted(state: AccountState, event: PositionAdjusted) -> AccountState:
     )
     if not fits(state, trade):
         return state.with_incident(event_id)
-    remembered = replace(state, applied=state.applied.set(event_id, None))
+    remembered = changed(state, applied=state.applied.set(event_id, None))
     if change == 0:
-        return replace(remembered, cash=state.cash - event.fees, fees=state.fees + event.fees)
+        return _charged(remembered, event.fees)
     held = state.positions.get(event.symbol)
     if held is not None and _is_split(event, held):
-        split = replace(held, quantity=held.quantity + change)
-        return replace(
-            remembered,
-            positions=state.positions.set(event.symbol, split),
-            cash=state.cash - event.fees,
-            fees=state.fees + event.fees,
-        )
-    return with_peak(book(remembered, trade))
+        return _split(_charged(remembered, event.fees), held, held.quantity + change)
+    traded = event.kind in _TRADES and event.price > 0
+    return with_peak(book(remembered, trade, price=event.price if traded else None))
+
+
+def _charged(state: AccountState, fees: Decimal) -> AccountState:
+    return changed(state, cash=state.cash - fees, fees=state.fees + fees)
+
+
+def _split(state: AccountState, held: Position, quantity: Decimal) -> AccountState:
+    """More shares or fewer for the same money: the price seen last is one of the old shares."""
+    lots = held.lots.split(held.quantity, quantity) if len(held.lots) else Lots()
+    last = state.last_prices.get(held.symbol)
+    price = None if last is None else money(last * held.quantity / quantity)
+    after = replace(held, quantity=quantity, lots=lots)
+    return with_position(state, held.symbol, after, price=price)
 
 
 def _is_split(event: PositionAdjusted, held: Position) -> bool:
@@ -70,13 +85,3 @@ def _is_split(event: PositionAdjusted, held: Position) -> bool:
         and left != 0
         and (left > 0) == (held.quantity > 0)
     )
-
-
-def _with(state: AccountState, symbol: str, position: Position | None) -> Map[str, Position]:
-    if position is not None:
-        return state.positions.set(symbol, position)
-    return state.positions.delete(symbol) if symbol in state.positions else state.positions
-
-
-def _at_cost(position: Position | None) -> Decimal:
-    return ZERO if position is None else abs(position.cost)

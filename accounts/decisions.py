@@ -1,12 +1,13 @@
 """What the account's own decisions do to its state: the first per recommendation and leg wins."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from immutables import Map
 
-from accounts.adjust import with_peak
+from accounts.books import with_order, with_peak, with_price
 from accounts.calendar import exchange_day
+from accounts.changing import changed
+from accounts.days import with_one_more, with_recent
 from accounts.outcomes import closed
 from accounts.state import (
     AccountState,
@@ -57,13 +58,13 @@ def intended(state: AccountState, event: OrderIntended) -> AccountState:
         answer_within_ms=event.answer_within_ms,
     )
     counted = leg is Leg.ENTRY and not terms.closes_position
+    priced = with_price(state, terms.symbol, event.market.reference_price)
     return with_peak(
-        replace(
-            state,
+        changed(
+            with_order(priced, None, order),
             decided=state.decided.add(number),
-            orders=state.orders.set(name, order),
-            reserved=state.reserved + order.reserved,
-            last_prices=state.last_prices.set(terms.symbol, event.market.reference_price),
+            day=with_one_more(state.day, orders=1),
+            recent_orders=with_recent(state.recent_orders, envelope.occurred_at),
             ticker_days=_traded(state, terms.ticker, envelope.occurred_at, counted=counted),
             clock_at=_later(state.clock_at, envelope.occurred_at),
         )
@@ -78,18 +79,24 @@ def declined(state: AccountState, event: RecommendationDeclined) -> AccountState
     number = decision_number(envelope.recommendation_id, envelope.leg or Leg.ENTRY)
     if number in state.decided:
         return state
-    prices = state.last_prices
-    if event.market is not None and event.instrument_type is InstrumentType.STOCK:
-        prices = prices.set(event.ticker, event.market.reference_price)
-    return replace(
-        state,
+    priced = state
+    symbol = _symbol(event)
+    if event.market is not None and symbol is not None:
+        priced = with_price(state, symbol, event.market.reference_price)
+    return changed(
+        priced,
         decided=state.decided.add(number),
         ends=_ended(state, End.DECLINED, envelope),
-        last_prices=prices,
         clock_at=_later(state.clock_at, envelope.occurred_at),
         failures_in_row=0,
         failing_tickers=frozenset(),
     )
+
+
+def _symbol(event: RecommendationDeclined) -> str | None:
+    if event.instrument_type is InstrumentType.STOCK:
+        return event.ticker
+    return None if event.option is None else event.option.symbol
 
 
 def failed(state: AccountState, event: RecommendationFailed) -> AccountState:
@@ -100,7 +107,7 @@ def failed(state: AccountState, event: RecommendationFailed) -> AccountState:
     leg = envelope.leg or Leg.ENTRY
     number = decision_number(envelope.recommendation_id, leg)
     if number not in state.decided:
-        undecided = replace(
+        undecided = changed(
             state,
             decided=state.decided.add(number),
             ends=_ended(state, End.FAILED, envelope),
@@ -128,7 +135,7 @@ def _order_of(
 
 
 def _failing(state: AccountState, number: int, ticker: str) -> AccountState:
-    return replace(
+    return changed(
         state,
         failed=state.failed.add(number),
         failures_in_row=state.failures_in_row + 1,

@@ -2,11 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from accounts.adjust import adjusted
+from accounts.calendar import exchange_day
+from accounts.changing import changed
 from accounts.decisions import declined, failed, intended
 from accounts.outcomes import accepted, canceled, filled, outcome_unknown, rejected, resent
-from accounts.state import AccountState, Trading, TradingStatus, Version
+from accounts.state import (
+    AccountState,
+    BrokerFigures,
+    DayBook,
+    Trading,
+    TradingStatus,
+    Version,
+)
 from events.account import (
     AccountHalted,
     AccountOpened,
@@ -52,11 +62,28 @@ def evolve(state: AccountState, event: LogEvent) -> AccountState:
     """
     if event.envelope.event_id in state.applied:
         return state
-    after = _applied(state, event)
+    after = _applied_on_its_day(state, event)
     source = event.envelope.source
     if source is None or after.incidents != state.incidents:
         return after
     return _read(after, source, event.envelope.account_name)
+
+
+def _applied_on_its_day(state: AccountState, event: LogEvent) -> AccountState:
+    """Open the day's book first where the event is the first about a recommendation that day."""
+    if event.envelope.recommendation_id is None:
+        return _applied(state, event)
+    before = _on_day_of(state, event.envelope.occurred_at)
+    after = _applied(before, event)
+    return state if after is before else after  # what changes nothing opens no day
+
+
+def _on_day_of(state: AccountState, at: datetime) -> AccountState:
+    day = exchange_day(at)
+    if state.day is not None and day <= state.day.day:
+        return state  # a clock that went back does not open yesterday again
+    book = DayBook(day=day, equity_at_start=state.equity, realised_at_start=state.realised_pnl)
+    return changed(state, day=book)
 
 
 def _applied(state: AccountState, event: LogEvent) -> AccountState:  # noqa: C901, PLR0911, PLR0912 -- one case per event
@@ -88,7 +115,7 @@ def _applied(state: AccountState, event: LogEvent) -> AccountState:  # noqa: C90
         case AccountReduced():
             return _trading(state, event, TradingStatus.REDUCED)
         case AccountResumed():
-            resumed = replace(state, failures_in_row=0, failing_tickers=frozenset())
+            resumed = changed(state, failures_in_row=0, failing_tickers=frozenset())
             return _trading(resumed, event, TradingStatus.ACTIVE)
         case PositionAdjusted():
             return adjusted(state, event)
@@ -98,7 +125,7 @@ def _applied(state: AccountState, event: LogEvent) -> AccountState:  # noqa: C90
             return state.with_incident(event.envelope.event_id)
         case CommandRefused():
             # Known from now on: the same command, read again, is not answered again.
-            return replace(state, applied=state.applied.set(event.envelope.event_id, None))
+            return changed(state, applied=state.applied.set(event.envelope.event_id, None))
         case DispatcherStopped() | LegacyExecutionImported():
             return state
 
@@ -108,10 +135,14 @@ def _opened(state: AccountState, event: AccountOpened) -> AccountState:
         if state.opened.envelope.event_id == event.envelope.event_id:
             return state
         return state.with_incident(event.envelope.event_id)
-    return replace(
+    day = state.day
+    if day is not None:  # what it starts with was not won today
+        day = replace(day, equity_at_start=day.equity_at_start + event.starting_cash)
+    return changed(
         state,
         opened=event,
         cash=state.cash + event.starting_cash,
+        day=day,
         next_recommendation_offset=max(state.next_recommendation_offset, event.first_offset),
     )
 
@@ -131,7 +162,7 @@ def _started(state: AccountState, event: DispatcherStarted) -> AccountState:
         version.run_id,
     ):
         return state  # an old start told again does not make it the last one
-    return replace(state, version=version)
+    return changed(state, version=version)
 
 
 def _trading(
@@ -148,24 +179,41 @@ def _trading(
         # A halt for another reason does not take back that open orders are to be cancelled.
         cancel_open=asked or (status is TradingStatus.HALTED and state.trading.cancel_open),
     )
-    return replace(state, trading=trading, applied=state.applied.set(event.envelope.event_id, None))
+    return changed(state, trading=trading, applied=state.applied.set(event.envelope.event_id, None))
 
 
 def _reconciled(state: AccountState, event: AccountReconciled) -> AccountState:
     at = event.envelope.occurred_at
     if state.reconciled_at is not None and at <= state.reconciled_at:
         return state
-    return replace(state, reconciled_at=at, differences=event.differences)
+    return changed(
+        state,
+        reconciled_at=at,
+        differences=event.differences,
+        broker=_figures(event) or state.broker,
+    )
+
+
+def _figures(event: AccountReconciled) -> BrokerFigures | None:
+    figures = BrokerFigures(
+        at=event.envelope.occurred_at,
+        cash=event.broker_cash,
+        equity=event.broker_equity,
+        last_equity=event.broker_last_equity,
+        buying_power=event.broker_buying_power,
+    )
+    named = (figures.cash, figures.equity, figures.last_equity, figures.buying_power)
+    return None if all(figure is None for figure in named) else figures
 
 
 def _read(state: AccountState, source: Origin, account: str) -> AccountState:
     following = source.offset + 1
     if source.topic == RECOMMENDATIONS.name:
         if following > state.next_recommendation_offset:
-            return replace(state, next_recommendation_offset=following)
+            return changed(state, next_recommendation_offset=following)
     elif (
         following > state.next_command_offset
         and source.topic == commands_of(AccountName(account)).name
     ):
-        return replace(state, next_command_offset=following)
+        return changed(state, next_command_offset=following)
     return state

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from uuid import UUID
 
-from accounts.adjust import book, with_peak
+from accounts.adjust import book
+from accounts.books import with_order, with_peak
+from accounts.changing import changed
+from accounts.days import with_one_more
 from accounts.positions import Trade, fits
 from accounts.state import (
     AccountState,
@@ -35,12 +38,12 @@ def accepted(state: AccountState, event: OrderAccepted) -> AccountState:
     name = ClientOrderId(event.client_order_id)
     order = state.orders.get(name)
     if order is not None and order.broker_order_id is None:
-        known = replace(
+        known = changed(
             order,
             status=OrderStatus.ACCEPTED,
             broker_order_id=BrokerOrderId(event.broker_order_id),
         )
-        return _answered(replace(state, orders=state.orders.set(name, known)))
+        return _answered(with_order(state, order, known))
     ended = state.closed_orders.get(name)
     if ended is not None:
         order = ended.order
@@ -64,7 +67,7 @@ def canceled(state: AccountState, event: OrderCanceled | OrderExpired) -> Accoun
     order = state.orders.get(ClientOrderId(event.client_order_id))
     if order is None:
         return state if _is_filled(state, event.envelope) else _told_again(state, event)
-    known = replace(order, broker_order_id=_broker_order_id(order, event))
+    known = changed(order, broker_order_id=_broker_order_id(order, event))
     if order.cumulative_quantity > 0:
         end: End | None = End.EXECUTED
     else:
@@ -80,8 +83,7 @@ def outcome_unknown(state: AccountState, event: OrderOutcomeUnknown) -> AccountS
         return _attempted(state, name, event)
     if event.attempt < order.attempts or order.status is not OrderStatus.INTENDED:
         return state
-    doubtful = replace(order, status=OrderStatus.UNKNOWN)
-    return replace(state, orders=state.orders.set(name, doubtful))
+    return with_order(state, order, changed(order, status=OrderStatus.UNKNOWN))
 
 
 def resent(state: AccountState, event: OrderResent) -> AccountState:
@@ -90,7 +92,7 @@ def resent(state: AccountState, event: OrderResent) -> AccountState:
     order = state.orders.get(name)
     if order is None or not order.unresolved or event.attempt <= order.attempts:
         return _attempted(state, name, event)
-    again = replace(
+    again = changed(
         order,
         status=OrderStatus.INTENDED,
         attempts=event.attempt,
@@ -98,7 +100,7 @@ def resent(state: AccountState, event: OrderResent) -> AccountState:
         submit_before=event.submit_before,
         answer_within_ms=event.answer_within_ms,
     )
-    return replace(state, orders=state.orders.set(name, again))
+    return with_order(state, order, again)
 
 
 def filled(state: AccountState, event: OrderFilled) -> AccountState:
@@ -115,16 +117,15 @@ def filled(state: AccountState, event: OrderFilled) -> AccountState:
     refused = ended is not None and ended.end in _NEVER_AT_THE_BROKER
     if refused or not _matches(order, event) or not fits(state, trade):
         return state.with_incident(event.envelope.event_id)
-    after = replace(
+    after = changed(
         order,
         status=OrderStatus.ACCEPTED,
         broker_order_id=_broker_order_id(order, event),
         cumulative_quantity=event.cumulative_quantity,
         cumulative_notional=event.cumulative_notional,
     )
-    moved = book(_with_progress(state, order, after, ended), trade)
-    prices = moved.last_prices.set(order.terms.symbol, event.price)
-    return with_peak(_answered(replace(moved, last_prices=prices)))
+    moved = book(_with_progress(state, order, after, ended), trade, price=event.price)
+    return with_peak(_answered(moved))
 
 
 def closed(state: AccountState, order: OpenOrder, end: End | None, event_id: UUID) -> AccountState:
@@ -133,13 +134,11 @@ def closed(state: AccountState, order: OpenOrder, end: End | None, event_id: UUI
     ends = state.ends
     if end is not None and end is not End.EXECUTED and order.leg is Leg.ENTRY:
         ends = ends.plus(end)  # an execution was counted at its first fill
-    return replace(
-        state,
-        orders=state.orders.delete(name),
+    return changed(
+        with_order(state, order, None),
         closed_orders=state.closed_orders.set(
             name, ClosedOrder(order=order, end=end, closed_by=event_id)
         ),
-        reserved=state.reserved - order.reserved,
         ends=ends,
     )
 
@@ -148,20 +147,18 @@ def _with_progress(
     state: AccountState, before: OpenOrder, after: OpenOrder, ended: ClosedOrder | None
 ) -> AccountState:
     name, whole = after.client_order_id, after.open_quantity == 0
-    orders, closed_orders, reserved = state.orders, state.closed_orders, state.reserved
+    closed_orders = state.closed_orders
     if ended is None:
-        orders = orders.delete(name) if whole else orders.set(name, after)
-        reserved += after.reserved - before.reserved
+        state = with_order(state, before, None if whole else after)
     elif whole:
         closed_orders = closed_orders.delete(name)
     else:
         closed_orders = closed_orders.set(name, replace(ended, order=after, end=End.EXECUTED))
     number = decision_number(after.recommendation_id, after.leg)
-    return replace(
+    return changed(
         state,
-        orders=orders,
         closed_orders=closed_orders,
-        reserved=reserved,
+        day=with_one_more(state.day, fills=1),
         filled=state.filled.add(number) if whole else state.filled,
         ends=_executed(state.ends, before, ended),
     )
@@ -236,4 +233,4 @@ def _answered(state: AccountState) -> AccountState:
     """The broker gave an answer: whatever failed in a row before, the row is broken."""
     if state.failures_in_row == 0:
         return state
-    return replace(state, failures_in_row=0, failing_tickers=frozenset())
+    return changed(state, failures_in_row=0, failing_tickers=frozenset())

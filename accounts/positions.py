@@ -1,9 +1,11 @@
-"""How a trade changes a holding: average cost, long and short alike."""
+"""How a trade changes a holding: by average cost or first in first out, long and short alike."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
+from accounts.lots import Lot, Lots
 from accounts.state import ZERO, AccountState, Position
+from events.account import CostBasis
 from events.recommendation import InstrumentType
 from events.values import money
 
@@ -32,22 +34,31 @@ class Booked:
     realised: Decimal
 
 
-def booked(held: Position | None, trade: Trade) -> Booked:
-    """Return the holding after `trade`; what crosses zero closes first, then opens anew."""
+def booked(
+    held: Position | None, trade: Trade, cost_basis: CostBasis = CostBasis.AVERAGE
+) -> Booked:
+    """Return the holding after `trade`; what crosses zero closes first, then opens anew.
+
+    What is realised differs by `cost_basis` only while something is held: once flat it is the
+    same, as each sale takes out what was put in, to the last digit.
+    """
+    fifo = cost_basis is CostBasis.FIFO
     if held is None:
-        return Booked(_opened(trade, trade.quantity, trade.amount), ZERO)
-    if (held.quantity > 0) == (trade.quantity > 0):
-        return Booked(
-            _opened(trade, held.quantity + trade.quantity, held.cost + trade.amount), ZERO
-        )
+        return Booked(_opened(trade, trade.quantity, trade.amount, fifo=fifo), ZERO)
     left = held.quantity + trade.quantity
+    if (held.quantity > 0) == (trade.quantity > 0):
+        return Booked(_grown(held, trade, fifo=fifo), ZERO)
     if left == 0:
         return Booked(None, -trade.amount - held.cost)
     if (left > 0) == (held.quantity > 0):
-        cost_out = money(held.cost * -trade.quantity / held.quantity)
-        return Booked(_opened(trade, left, held.cost - cost_out), -trade.amount - cost_out)
+        if fifo:
+            lots, cost_out = _lots(held).less(-trade.quantity)
+        else:
+            lots, cost_out = Lots(), money(held.cost * -trade.quantity / held.quantity)
+        after = _position(trade, left, held.cost - cost_out, lots)
+        return Booked(after, -trade.amount - cost_out)
     amount_in = money(trade.amount * left / trade.quantity)
-    return Booked(_opened(trade, left, amount_in), amount_in - trade.amount - held.cost)
+    return Booked(_opened(trade, left, amount_in, fifo=fifo), amount_in - trade.amount - held.cost)
 
 
 def fits(state: AccountState, trade: Trade) -> bool:
@@ -56,7 +67,21 @@ def fits(state: AccountState, trade: Trade) -> bool:
     return trade.multiplier > 0 and (held is None or held.multiplier == trade.multiplier)
 
 
-def _opened(trade: Trade, quantity: Decimal, cost: Decimal) -> Position:
+def _opened(trade: Trade, quantity: Decimal, cost: Decimal, *, fifo: bool) -> Position:
+    lots = Lots().plus(Lot(quantity, cost)) if fifo else Lots()
+    return _position(trade, quantity, cost, lots)
+
+
+def _grown(held: Position, trade: Trade, *, fifo: bool) -> Position:
+    lots = _lots(held).plus(Lot(trade.quantity, trade.amount)) if fifo else Lots()
+    return _position(trade, held.quantity + trade.quantity, held.cost + trade.amount, lots)
+
+
+def _lots(held: Position) -> Lots:
+    return held.lots if len(held.lots) else Lots().plus(Lot(held.quantity, held.cost))
+
+
+def _position(trade: Trade, quantity: Decimal, cost: Decimal, lots: Lots) -> Position:
     return Position(
         ticker=trade.ticker,
         symbol=trade.symbol,
@@ -64,4 +89,5 @@ def _opened(trade: Trade, quantity: Decimal, cost: Decimal) -> Position:
         multiplier=trade.multiplier,
         quantity=quantity,
         cost=cost,
+        lots=lots,
     )

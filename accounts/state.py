@@ -1,6 +1,6 @@
 """What an account is, folded from its own log: immutable, so that a scratch copy costs nothing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,13 +9,33 @@ from uuid import UUID
 
 from immutables import Map
 
+from accounts.changing import changed
+from accounts.days import DayBook, TickerDay, within_minute
+from accounts.holdings import Position
 from accounts.idset import IdSet
+from accounts.lots import ZERO
+from accounts.orders import ClosedOrder, End, Ends, OpenOrder, OrderStatus
 from events.account import AccountOpened
-from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
-from events.order import OrderTerms
-from events.recommendation import InstrumentType
+from events.identifiers import ClientOrderId, Leg, RecommendationId
 
-ZERO: Final = Decimal(0)
+__all__ = [
+    "ZERO",
+    "AccountState",
+    "BrokerFigures",
+    "ClosedOrder",
+    "DayBook",
+    "End",
+    "Ends",
+    "OpenOrder",
+    "OrderStatus",
+    "Position",
+    "TickerDay",
+    "Trading",
+    "TradingStatus",
+    "Version",
+    "decision_number",
+]
+
 _LEG_BITS: Final = {Leg.UNKNOWN: 3, Leg.ENTRY: 0, Leg.STOP: 1, Leg.TARGET: 2}
 
 
@@ -42,139 +62,6 @@ class Trading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """A holding. `quantity` is signed, `cost` is US dollars of the same sign (fees apart)."""
-
-    ticker: str
-    symbol: str
-    instrument_type: InstrumentType
-    multiplier: int
-    quantity: Decimal
-    cost: Decimal
-
-    @property
-    def average_price(self) -> Decimal:
-        """US dollars per share that the holding cost on average."""
-        return self.cost / (self.quantity * self.multiplier)
-
-
-class OrderStatus(StrEnum):
-    """Where an open order stands. INTENDED and UNKNOWN are unresolved: it may or may not exist."""
-
-    INTENDED = "INTENDED"
-    UNKNOWN = "UNKNOWN"
-    ACCEPTED = "ACCEPTED"
-
-
-class End(StrEnum):
-    """How a recommendation ended for this account; each ends once."""
-
-    EXECUTED = "EXECUTED"
-    DECLINED = "DECLINED"
-    REJECTED = "REJECTED"
-    EXPIRED = "EXPIRED"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenOrder:
-    """An intent without outcome, or an order that works at the broker.
-
-    `attempts` counts POSTs announced so far; `submit_before` and `answer_within_ms` are the last
-    one's, `attempted_at` when it was announced; `cumulative_notional` is the sum of price x
-    quantity (no multiplier).
-    """
-
-    recommendation_id: RecommendationId
-    leg: Leg
-    terms: OrderTerms
-    status: OrderStatus
-    intent_event_id: UUID
-    intended_at: datetime
-    attempted_at: datetime
-    attempts: int
-    fresh_until: datetime
-    submit_before: datetime
-    answer_within_ms: int
-    broker_order_id: BrokerOrderId | None = None
-    cumulative_quantity: Decimal = ZERO
-    cumulative_notional: Decimal = ZERO
-
-    @property
-    def client_order_id(self) -> ClientOrderId:
-        """The broker's idempotency key of this order."""
-        return ClientOrderId(self.terms.client_order_id)
-
-    @property
-    def unresolved(self) -> bool:
-        """Whether nobody knows yet if the broker has it."""
-        return self.status is not OrderStatus.ACCEPTED
-
-    @property
-    def open_quantity(self) -> Decimal:
-        """Shares or contracts that can still be filled."""
-        return self.terms.quantity - self.cumulative_quantity
-
-    @property
-    def reserved(self) -> Decimal:
-        """US dollars of exposure the rest of it holds: 0 where it closes a position."""
-        if self.terms.closes_position:
-            return ZERO
-        return self.terms.worst_price * self.open_quantity * self.terms.multiplier
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedOrder:
-    """An order that ended with something unfilled: kept so that a late fill counts once.
-
-    `end` is None while only the broker's word says that something had filled.
-    """
-
-    order: OpenOrder
-    end: End | None
-    closed_by: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickerDay:
-    """A ticker's trading: entries intended on `day` (New York), and its last order of any kind."""
-
-    day: date
-    entries: int
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """How many recommendations ended, and how."""
-
-    executed: int = 0
-    declined: int = 0
-    rejected: int = 0
-    expired: int = 0
-    failed: int = 0
-
-    @property
-    def total(self) -> int:
-        """How many have ended at all."""
-        return self.executed + self.declined + self.rejected + self.expired + self.failed
-
-    def plus(self, end: End, count: int = 1) -> "Ends":
-        """Return the counts with `count` more of `end`."""
-        match end:
-            case End.EXECUTED:
-                return replace(self, executed=self.executed + count)
-            case End.DECLINED:
-                return replace(self, declined=self.declined + count)
-            case End.REJECTED:
-                return replace(self, rejected=self.rejected + count)
-            case End.EXPIRED:
-                return replace(self, expired=self.expired + count)
-            case End.FAILED:
-                return replace(self, failed=self.failed + count)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """Who decided last: the run that took the seat last, its build, configuration and limits.
 
@@ -189,13 +76,30 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
-    """One account, folded. Money is US dollars; realised P&L is before fees, by average cost.
+class BrokerFigures:
+    """The broker's own figures in US dollars at the newest reconciliation; None: it keeps none.
 
-    `held_cost` and `reserved` are sums kept as events come, so that exposure costs the same on the
-    first day and after a year. `decided` holds `decision_number`s and forgets none. `applied`
+    `last_equity` is its equity at the close of the trading day before.
+    """
+
+    at: datetime
+    cash: Decimal | None
+    equity: Decimal | None
+    last_equity: Decimal | None
+    buying_power: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: `accounts.changing` copies it on every event
+class AccountState:
+    """One account, folded. Money is US dollars; realised P&L is before fees.
+
+    What a gate asks is kept as events come, so that it costs the same on the first day and after
+    a year: sums (`held_cost` of absolute costs, `net_cost` of signed ones, `market_value`,
+    `reserved`, `closing`: the open quantity of closing orders by symbol), the names of open orders
+    (`inbound` entries by symbol, `unresolved_orders` by ticker, each oldest first) and counts.
+    `accounts.books` keeps them. `decided` holds `decision_number`s and forgets none. `applied`
     holds the ids of the rare events that repetition alone would not reveal: halts, adjustments,
-    incidents.
+    incidents. `recent_orders` are the times of the orders intended in the newest one's minute.
     """
 
     opened: AccountOpened | None = None
@@ -205,16 +109,24 @@ class AccountState:
     fees: Decimal = ZERO
     positions: Map[str, Position] = field(default_factory=Map)
     held_cost: Decimal = ZERO
+    net_cost: Decimal = ZERO
+    market_value: Decimal = ZERO
     orders: Map[ClientOrderId, OpenOrder] = field(default_factory=Map)
     reserved: Decimal = ZERO
+    closing: Map[str, Decimal] = field(default_factory=Map)
+    inbound: Map[str, tuple[ClientOrderId, ...]] = field(default_factory=Map)
+    unresolved_orders: Map[str, tuple[ClientOrderId, ...]] = field(default_factory=Map)
+    open_position_count: int = 0
     peak_exposure: Decimal = ZERO
     closed_orders: Map[ClientOrderId, ClosedOrder] = field(default_factory=Map)
     decided: IdSet = field(default_factory=IdSet)
     filled: IdSet = field(default_factory=IdSet)
     failed: IdSet = field(default_factory=IdSet)
-    ends: Ends = Ends()
+    ends: Ends = field(default_factory=Ends)
     last_prices: Map[str, Decimal] = field(default_factory=Map)
     ticker_days: Map[str, TickerDay] = field(default_factory=Map)
+    day: DayBook | None = None
+    recent_orders: tuple[datetime, ...] = ()
     next_recommendation_offset: int = 0
     next_command_offset: int = 0
     clock_at: datetime | None = None
@@ -225,6 +137,7 @@ class AccountState:
     version: Version | None = None
     reconciled_at: datetime | None = None
     differences: tuple[str, ...] = ()
+    broker: BrokerFigures | None = None
 
     def is_decided(self, recommendation: RecommendationId, leg: Leg = Leg.ENTRY) -> bool:
         """Whether this account has decided (or failed) that leg of the recommendation."""
@@ -232,45 +145,72 @@ class AccountState:
 
     def with_incident(self, event_id: UUID) -> "AccountState":
         """Return the state that has counted the event as an incident, which it will not again."""
-        return replace(self, incidents=self.incidents + 1, applied=self.applied.set(event_id, None))
-
-    def unresolved(self) -> tuple[OpenOrder, ...]:
-        """Return the orders of which nobody knows yet if the broker has them."""
-        return tuple(order for order in self.orders.values() if order.unresolved)
+        return changed(self, incidents=self.incidents + 1, applied=self.applied.set(event_id, None))
 
     @property
     def exposure(self) -> Decimal:
         """US dollars at stake: cost of holdings + what open and unresolved orders may yet cost."""
         return self.held_cost + self.reserved
 
-    def open_symbols(self) -> frozenset[str]:
-        """Return the symbols held or on their way in."""
-        on_the_way = (o.terms.symbol for o in self.orders.values() if not o.terms.closes_position)
-        return frozenset(self.positions).union(on_the_way)
-
     @property
-    def open_position_count(self) -> int:
-        """How many symbols are held or on their way in."""
-        return len(self.open_symbols())
+    def equity(self) -> Decimal:
+        """US dollars of cash and holdings, at the prices seen last (at cost where none was)."""
+        return self.cash + self.market_value
 
     @property
     def open_pnl(self) -> Decimal:
         """US dollars won or lost on what is held, at the prices seen last."""
-        worth = sum((self._worth(position) for position in self.positions.values()), ZERO)
-        return worth - sum((position.cost for position in self.positions.values()), ZERO)
+        return self.market_value - self.net_cost
 
-    @property
-    def equity(self) -> Decimal:
-        """US dollars of cash and holdings, at the prices seen last."""
-        return self.cash + sum((self._worth(held) for held in self.positions.values()), ZERO)
+    def pnl_on(self, day: date) -> Decimal:
+        """US dollars won or lost since the start of `day` (New York): realised, open and fees.
 
-    def _worth(self, position: Position) -> Decimal:
-        price = self.last_prices.get(position.symbol)
-        if price is None:
-            return position.cost
-        return position.quantity * price * position.multiplier
+        Equity now less equity just before the day's first event about a recommendation; 0 while
+        there was none. A `day` before the newest one gets the newest one's.
+        """
+        book = self.day
+        return ZERO if book is None or book.day < day else self.equity - book.equity_at_start
+
+    def orders_on(self, day: date) -> int:
+        """How many orders, entries and exits, were intended on `day` (New York) or later."""
+        return 0 if self.day is None or self.day.day < day else self.day.orders
+
+    def orders_within_minute(self, now: datetime) -> int:
+        """How many orders were intended less than 60 s before `now`; 1,024 at most."""
+        return within_minute(self.recent_orders, now)
+
+    def is_open(self, symbol: str) -> bool:
+        """Whether `symbol` is held or on its way in."""
+        return symbol in self.positions or symbol in self.inbound
+
+    def inbound_order(self, symbol: str) -> ClientOrderId | None:
+        """Return the oldest open order that brings more of `symbol` in, long or short."""
+        names = self.inbound.get(symbol)
+        return None if names is None else names[0]
+
+    def unresolved_on(self, ticker: str) -> ClientOrderId | None:
+        """Return the oldest order on `ticker` of which nobody knows yet if the broker has it."""
+        names = self.unresolved_orders.get(ticker)
+        return None if names is None else names[0]
+
+    def closing_quantity(self, symbol: str) -> Decimal:
+        """Return what of `symbol` the open closing orders may still take."""
+        return self.closing.get(symbol, ZERO)
+
+    def unresolved(self) -> tuple[OpenOrder, ...]:
+        """Return the orders of which nobody knows yet if the broker has them, oldest first."""
+        names = (name for those in self.unresolved_orders.values() for name in those)
+        return tuple(sorted((self.orders[name] for name in names), key=_age))
+
+    def open_symbols(self) -> frozenset[str]:
+        """Return the symbols held or on their way in; a gate asks `is_open` instead."""
+        return frozenset(self.positions).union(self.inbound)
 
 
 def decision_number(recommendation: int, leg: Leg) -> int:
     """Return one number for (recommendation, leg), dense so that neighbours share a chunk."""
     return recommendation << 2 | _LEG_BITS[leg]
+
+
+def _age(order: OpenOrder) -> tuple[datetime, str]:
+    return order.intended_at, order.terms.client_order_id

@@ -1,0 +1,126 @@
+"""The sums and indexes of an account, kept up to date: nothing else may touch what they are of."""
+
+from decimal import Decimal
+
+from immutables import Map
+
+from accounts.changing import changed
+from accounts.state import ZERO, AccountState, OpenOrder, Position
+from events.identifiers import ClientOrderId
+
+
+def with_order(
+    state: AccountState, before: OpenOrder | None, after: OpenOrder | None
+) -> AccountState:
+    """Return the account in which open order `before` has become `after`.
+
+    None: it was not open, or is no longer.
+    """
+    order = before if after is None else after
+    if order is None:
+        return state
+    name, terms = order.client_order_id, order.terms
+    orders = state.orders.delete(name) if after is None else state.orders.set(name, after)
+    was = before is not None and before.unresolved
+    now = after is not None and after.unresolved
+    unresolved = state.unresolved_orders
+    if was is not now:
+        unresolved = _listed(unresolved, terms.ticker, name, listed=now)
+    if terms.closes_position:
+        grown = _open(after) - _open(before)
+        closing = state.closing if grown == 0 else _summed(state.closing, terms.symbol, grown)
+        return changed(state, orders=orders, unresolved_orders=unresolved, closing=closing)
+    inbound, count = state.inbound, state.open_position_count
+    if before is None or after is None:
+        inbound = _listed(inbound, terms.symbol, name, listed=after is not None)
+        if terms.symbol not in state.positions:
+            count += (terms.symbol in inbound) - (terms.symbol in state.inbound)
+    return changed(
+        state,
+        orders=orders,
+        unresolved_orders=unresolved,
+        inbound=inbound,
+        open_position_count=count,
+        reserved=state.reserved + _reserved(after) - _reserved(before),
+    )
+
+
+def with_position(
+    state: AccountState, symbol: str, after: Position | None, *, price: Decimal | None = None
+) -> AccountState:
+    """Return the account that holds `after` of `symbol` (None: nothing).
+
+    `price` in US dollars per share is the last one seen from here on; None: the same as before.
+    """
+    before, known = state.positions.get(symbol), state.last_prices.get(symbol)
+    seen = known if price is None else price
+    prices = state.last_prices
+    if price is not None and price != known:
+        prices = prices.set(symbol, price)
+    if before is after is None:
+        return state if prices is state.last_prices else changed(state, last_prices=prices)
+    if after is not None:
+        positions = state.positions.set(symbol, after)
+    else:
+        positions = state.positions.delete(symbol)
+    count = state.open_position_count
+    if symbol not in state.inbound:
+        count += (after is not None) - (before is not None)
+    cost_before, worth_before = _cost_and_worth(before, known)
+    cost_after, worth_after = _cost_and_worth(after, seen)
+    return changed(
+        state,
+        positions=positions,
+        last_prices=prices,
+        held_cost=state.held_cost + abs(cost_after) - abs(cost_before),
+        net_cost=state.net_cost + cost_after - cost_before,
+        market_value=state.market_value + worth_after - worth_before,
+        open_position_count=count,
+    )
+
+
+def with_price(state: AccountState, symbol: str, price: Decimal) -> AccountState:
+    """Return the account that has seen `symbol` at `price` US dollars per share."""
+    known = state.last_prices.get(symbol)
+    if known == price:
+        return state
+    prices = state.last_prices.set(symbol, price)
+    held = state.positions.get(symbol)
+    if held is None:
+        return changed(state, last_prices=prices)
+    value = state.market_value + held.worth(price) - held.worth(known)
+    return changed(state, last_prices=prices, market_value=value)
+
+
+def with_peak(state: AccountState) -> AccountState:
+    """Return the account with its highest exposure brought up to date."""
+    exposure = state.exposure
+    return state if exposure <= state.peak_exposure else changed(state, peak_exposure=exposure)
+
+
+def _listed(
+    index: Map[str, tuple[ClientOrderId, ...]], key: str, name: ClientOrderId, *, listed: bool
+) -> Map[str, tuple[ClientOrderId, ...]]:
+    """O(orders open under `key` at once), which gates hold at one or two."""
+    names = index.get(key, ())
+    if listed:
+        return index.set(key, (*names, name))
+    left = tuple([other for other in names if other != name])
+    return index.set(key, left) if left else index.delete(key)
+
+
+def _summed(sums: Map[str, Decimal], key: str, grown: Decimal) -> Map[str, Decimal]:
+    total = sums.get(key, ZERO) + grown
+    return sums.set(key, total) if total else sums.delete(key)
+
+
+def _open(order: OpenOrder | None) -> Decimal:
+    return ZERO if order is None else order.open_quantity
+
+
+def _reserved(order: OpenOrder | None) -> Decimal:
+    return ZERO if order is None else order.reserved
+
+
+def _cost_and_worth(position: Position | None, price: Decimal | None) -> tuple[Decimal, Decimal]:
+    return (ZERO, ZERO) if position is None else (position.cost, position.worth(price))

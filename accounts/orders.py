@@ -1,0 +1,118 @@
+"""An account's orders: those that are open, those that ended, and how recommendations end."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from accounts.lots import ZERO
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
+from events.order import OrderTerms
+
+
+class OrderStatus(StrEnum):
+    """Where an open order stands. INTENDED and UNKNOWN are unresolved: it may or may not exist."""
+
+    INTENDED = "INTENDED"
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "ACCEPTED"
+
+
+class End(StrEnum):
+    """How a recommendation ended for this account; each ends once."""
+
+    EXECUTED = "EXECUTED"
+    DECLINED = "DECLINED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: `accounts.changing` copies it on every event
+class OpenOrder:
+    """An intent without outcome, or an order that works at the broker.
+
+    `attempts` counts POSTs announced so far; `submit_before` and `answer_within_ms` are the last
+    one's, `attempted_at` when it was announced; `cumulative_notional` is the sum of price x
+    quantity (no multiplier).
+    """
+
+    recommendation_id: RecommendationId
+    leg: Leg
+    terms: OrderTerms
+    status: OrderStatus
+    intent_event_id: UUID
+    intended_at: datetime
+    attempted_at: datetime
+    attempts: int
+    fresh_until: datetime
+    submit_before: datetime
+    answer_within_ms: int
+    broker_order_id: BrokerOrderId | None = None
+    cumulative_quantity: Decimal = ZERO
+    cumulative_notional: Decimal = ZERO
+
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        """The broker's idempotency key of this order."""
+        return ClientOrderId(self.terms.client_order_id)
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether nobody knows yet if the broker has it."""
+        return self.status is not OrderStatus.ACCEPTED
+
+    @property
+    def open_quantity(self) -> Decimal:
+        """Shares or contracts that can still be filled."""
+        return self.terms.quantity - self.cumulative_quantity
+
+    @property
+    def reserved(self) -> Decimal:
+        """US dollars of exposure the rest of it holds: 0 where it closes a position."""
+        if self.terms.closes_position:
+            return ZERO
+        return self.terms.worst_price * self.open_quantity * self.terms.multiplier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedOrder:
+    """An order that ended with something unfilled: kept so that a late fill counts once.
+
+    `end` is None while only the broker's word says that something had filled.
+    """
+
+    order: OpenOrder
+    end: End | None
+    closed_by: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """How many recommendations ended, and how."""
+
+    executed: int = 0
+    declined: int = 0
+    rejected: int = 0
+    expired: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many have ended at all."""
+        return self.executed + self.declined + self.rejected + self.expired + self.failed
+
+    def plus(self, end: End, count: int = 1) -> "Ends":
+        """Return the counts with `count` more of `end`."""
+        match end:
+            case End.EXECUTED:
+                return replace(self, executed=self.executed + count)
+            case End.DECLINED:
+                return replace(self, declined=self.declined + count)
+            case End.REJECTED:
+                return replace(self, rejected=self.rejected + count)
+            case End.EXPIRED:
+                return replace(self, expired=self.expired + count)
+            case End.FAILED:
+                return replace(self, failed=self.failed + count)
