@@ -9,6 +9,7 @@ from accounts.state import AccountState
 from cli.account_view import account_as_json, print_account
 from cli.context import checked_codec, service_settings, settings_from
 from cli.output import AsJson, Config, Logs, dollars, print_json, print_table, say
+from cli.what_if import what_if
 from consumers.account_states import folded
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import ConfigurationError
@@ -16,6 +17,8 @@ from consumers.health import Heartbeat, health_file
 from consumers.settings import AccountSettings
 
 app = typer.Typer(help="Run accounts; list and show them from their logs.", no_args_is_help=True)
+
+app.command("what-if")(what_if)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account, as it is configured.")]
 

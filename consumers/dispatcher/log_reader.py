@@ -67,7 +67,8 @@ class AccountLog:
         """
         batch = consume_batch(self._consumer, _BATCH, timeout_s)
         for message in batch.messages:
-            self._state = evolve(self._state, self._event(message))
+            event = event_of(message, self._account, self._codec)
+            self._state = evolve(self._state, event)
             self._advance(offset_of(message) + 1)
         # Control records carry no event: only the end tells that they have been passed.
         for end in batch.ends.values():
@@ -119,19 +120,26 @@ class AccountLog:
         except KafkaException as error:
             raise unreachable(error) from error
 
-    def _event(self, message: Message) -> LogEvent:
-        try:
-            return self._own(self._codec.decode(message.value()))
-        except Undecodable as error:
-            raise ConfigurationError(
-                f"{self.topic} offset {message.offset()} is no event of {self._account}: {error}. "
-                "The account stands still, since what follows may depend on it: find out who "
-                "wrote there"
-            ) from error
 
-    def _own(self, event: AnyEvent) -> LogEvent:
-        if not isinstance(event, LOG_EVENTS):
-            raise Undecodable(f"{type(event).__name__} has no place in an account's log")
-        if event.envelope.account_name != self._account:
-            raise Undecodable(f"it is an event of account {event.envelope.account_name}")
-        return event
+def event_of(message: Message, account: AccountName, codec: Codec) -> LogEvent:
+    """Return the event of `account` that a record of its log holds.
+
+    Raises:
+        ConfigurationError: It is no event of this account's log.
+    """
+    try:
+        return _own(codec.decode(message.value()), account)
+    except Undecodable as error:
+        raise ConfigurationError(
+            f"{message.topic()} offset {message.offset()} is no event of {account}: {error}. "
+            "The account stands still, since what follows may depend on it: find out who "
+            "wrote there"
+        ) from error
+
+
+def _own(event: AnyEvent, account: AccountName) -> LogEvent:
+    if not isinstance(event, LOG_EVENTS):
+        raise Undecodable(f"{type(event).__name__} has no place in an account's log")
+    if event.envelope.account_name != account:
+        raise Undecodable(f"it is an event of account {event.envelope.account_name}")
+    return event

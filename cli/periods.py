@@ -1,0 +1,63 @@
+"""Times as they are typed: an instant with its zone, or a day at the exchange."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+import typer
+
+from accounts.calendar import NEW_YORK
+from consumers.account_history import Period
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="TIME", help="The first day in New York, or a time with its zone."
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="TIME", help="The last day, or a time: up to before it."),
+]
+
+
+def period(start: str | None, end: str | None) -> Period:
+    """Return the period that was typed; a last day is part of it.
+
+    Raises:
+        typer.BadParameter: One of them is neither a day nor a time with its zone, or none is left.
+    """
+    found = Period(
+        None if start is None else _instant(start, "--from"),
+        None if end is None else _instant(end, "--to", last_day=True),
+    )
+    if found.start is not None and found.end is not None and found.start >= found.end:
+        raise typer.BadParameter(f"--from {start} is not before --to {end}")
+    return found
+
+
+def instant(text: str, option: str) -> datetime:
+    """Return a time with its zone, as UTC.
+
+    Raises:
+        typer.BadParameter: It is no such time.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{option} {text}: write a time such as 2026-01-31T09:30:00-05:00"
+        ) from None
+    if found.tzinfo is None:
+        raise typer.BadParameter(
+            f"{option} {text} says no zone: add Z, or the zone's distance such as -05:00"
+        )
+    return found.astimezone(UTC)
+
+
+def _instant(text: str, option: str, *, last_day: bool = False) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return instant(text, option)
+    begins = datetime.combine(day + timedelta(days=last_day), time(), NEW_YORK)
+    return begins.astimezone(UTC)

@@ -1,0 +1,123 @@
+"""`dispatcher accounts what-if`: the same recommendations under other limits, side by side."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from accounts.limits import Limits
+from cli.context import checked_codec, settings_from
+from cli.output import AsJson, Config, Limit, print_json, progress
+from cli.periods import From, To, period
+from cli.what_if_view import Answer, as_json, print_answer
+from consumers.account_history import Period, lived
+from consumers.errors import NotFoundError
+from consumers.recorded_advice import recorded_advice
+from consumers.settings import AccountSettings, Settings, limits_json
+from consumers.settings_limits import UnclearLimit, difference, limits_from_json, with_limits
+from consumers.what_if import Simulation, compare, opening
+from events.catalog import LOG_EVENTS
+
+
+def what_if(  # noqa: PLR0913 -- a command's options
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account, as it is configured.")],
+    *,
+    changes: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="A limit as in the configuration."),
+    ],
+    start: From = None,
+    end: To = None,
+    limit: Limit = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every recommendation that fares differently.")
+    ] = False,
+    config: Config = None,
+    json: AsJson = False,
+) -> None:
+    """Decide what was recommended under other limits, in simulation; nothing is written.
+
+    Example: dispatcher accounts what-if tiny --set max_open_positions=3 --from 2022-01-01
+    """
+    asked, settings = period(start, end), settings_from(config)
+    account = settings.account(name)
+    _changed(account.limits(), changes)  # what is mistyped is told before anything is read
+    answer = _answer(settings, account, changes, asked)
+    if json:
+        print_json(as_json(answer))
+        return
+    print_answer(answer, None if everything else limit)
+
+
+def _answer(
+    settings: Settings, account: AccountSettings, changes: Sequence[str], asked: Period
+) -> Answer:
+    cluster, codec = settings.kafka.cluster, checked_codec(settings)
+    codec.prepare(LOG_EVENTS)
+    with progress("reading") as bar:
+        past = lived(
+            cluster,
+            account.account,
+            codec,
+            asked,
+            lambda at, end: bar.show(at, end, f"reading the log of {account.name}"),
+        )
+        state = past.state
+        now, notice = _present_limits(
+            account, None if state.version is None else state.version.limits
+        )
+        changed = _changed(now, changes)
+        first = 0 if asked.start is not None or state.opened is None else state.opened.first_offset
+        advice = recorded_advice(
+            cluster,
+            codec,
+            asked,
+            first,
+            lambda at, end: bar.show(at, end, "reading recommendations"),
+        )
+        if not advice:
+            raise NotFoundError(
+                "nothing was recommended in that time: give another --from or --to, or publish "
+                "recommendations first"
+            )
+        opened = state.opened or opening(account, advice)
+        found = compare(
+            Simulation(account, now, opened, codec),
+            Simulation(account, changed, opened, codec),
+            advice,
+            lambda done: bar.show(done, len(advice), "deciding them twice"),
+        )
+    return Answer(
+        account=account,
+        period=asked,
+        recommendations=advice,
+        now=now,
+        what_if=changed,
+        found=found,
+        log=None if past.record is None else past.record.summary(),
+        notice=notice,
+    )
+
+
+def _changed(limits: Limits, changes: Sequence[str]) -> Limits:
+    try:
+        return with_limits(limits, changes)
+    except UnclearLimit as error:
+        raise typer.BadParameter(f"--set: {error}") from None
+
+
+def _present_limits(account: AccountSettings, on_the_log: str | None) -> tuple[Limits, str | None]:
+    """Return what the account decides under, and a word where the configuration says otherwise."""
+    configured = account.limits()
+    if on_the_log is None:
+        return configured, "It has never run: its present limits are those of the configuration."
+    if on_the_log == limits_json(account):
+        return configured, None
+    found = limits_from_json(on_the_log)
+    differs = ", ".join(difference(found, configured))
+    if not differs:
+        return found, None
+    return found, (
+        f"Its last run decided under other limits than the configuration has by now ({differs}); "
+        "those of its last run are taken for its present ones."
+    )

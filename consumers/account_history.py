@@ -1,0 +1,79 @@
+"""An account's log as a story: each event with its offset, and what came of a stretch of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.evolve import evolve
+from accounts.state import AccountState
+from accounts.track_record import TrackRecord
+from consumers.cluster import Cluster
+from consumers.dispatcher.log_reader import event_of
+from consumers.kafka import offset_of
+from consumers.scan import ends, scan
+from events.catalog import LogEvent
+from events.codec import Codec
+from events.identifiers import AccountName
+from events.topics import log_of
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` to before `end`; None: no bound."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Say whether `at` lies in it."""
+        return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """An account as its log tells it, and its record over a period; None where nothing was."""
+
+    state: AccountState
+    record: TrackRecord | None
+
+
+def history(
+    cluster: Cluster,
+    account: AccountName,
+    codec: Codec,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+) -> Iterator[tuple[int, LogEvent]]:
+    """Yield the account's committed events with their offsets; nothing where it has no log.
+
+    Raises:
+        ConfigurationError: A record is no event of this account.
+        ServiceUnreachable: Kafka or the registry does not answer.
+    """
+    name = log_of(account).name
+    if ends(cluster, [name])[name] is None:
+        return
+    for message in scan(cluster, name, on_progress):
+        yield offset_of(message), event_of(message, account, codec)
+
+
+def lived(
+    cluster: Cluster,
+    account: AccountName,
+    codec: Codec,
+    period: Period,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+) -> Lived:
+    """Fold the account's log, keeping its record over `period`; errors as `history`.
+
+    What a process says of itself is stamped by the wall clock, in a historical run too, and is
+    no part of any record.
+    """
+    state, record = AccountState(), None
+    for _, event in history(cluster, account, codec, on_progress):
+        after = evolve(state, event)
+        envelope = event.envelope
+        if envelope.recommendation_id is not None and period.covers(envelope.occurred_at):
+            record = record or TrackRecord(state)
+            record.take(event, after)
+        state = after
+    return Lived(state, record)
