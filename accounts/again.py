@@ -1,5 +1,6 @@
 """A recorded decision, taken again from what it says it had seen. Pure."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from accounts.decide import DecisionContext, decide
@@ -48,7 +49,8 @@ def decided_again(
         submit_window_ms=window // timedelta(milliseconds=1),
         answer_within_ms=intended.answer_within_ms if intended else 0,
     )
-    return decide(state, recommendation, decision.market, limits, context)
+    advice = replace(recommendation, option=decision.option)  # the contract as it stood then
+    return decide(state, advice, decision.market, limits, context)
 
 
 def _mode(intended: OrderIntended | None, state: AccountState) -> ExecutionMode:

@@ -23,6 +23,7 @@ from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.intake import Incoming
+from consumers.dispatcher.market_views import MarketViews
 from consumers.dispatcher.opening import account_opened
 from consumers.dispatcher.outcomes import Fact, Reported, WasRefused, Writer, events_of
 from consumers.settings import AccountSettings
@@ -98,7 +99,7 @@ class Simulation:
             author=_author(account),
             codec=codec,
             limits=limits,
-            market=RecommendedMarket(),
+            market=MarketViews(RecommendedMarket(), _no_time_passes),
             mode=ExecutionMode.SIMULATED,
             submit_window_ms=tuning.submit_window_ms,
             answer_within_ms=tuning.answer_within_ms,
@@ -204,3 +205,8 @@ def _issued_at(incoming: Incoming) -> datetime | None:
 
 def _author(account: AccountSettings) -> Author:
     return Author(account=account.account, run_id=RUN, config_hash="what-if", build="what-if")
+
+
+def _no_time_passes() -> float:
+    """Return the same second for ever: how fast this machine is decides nothing."""
+    return 0.0
