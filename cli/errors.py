@@ -21,6 +21,7 @@ _ELSEWHERE: Final = {
     "migrations.apply.MigrationFailed": CONFIGURATION,
     "projections.faults.DatabaseUnavailable": UNREACHABLE,
     "projections.faults.FailureNotRecorded": UNREACHABLE,
+    "projections.faults.LogUnavailable": UNREACHABLE,
 }
 
 

@@ -9,6 +9,7 @@ from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, print_json, print_table, say
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
+from consumers.projector.past import LogPast
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.settings import Settings
 from consumers.version import build
@@ -104,6 +105,7 @@ def retry(
             now=SystemClock().now,
             by=getpass.getuser(),
             build=build(),
+            past=LogPast(settings.kafka.cluster, codec),
         )(wanted, topic)
     finally:
         session.close()

@@ -22,6 +22,7 @@ from projections.faults import (
     is_about_the_row,
     unavailable,
 )
+from projections.folding import RECORDS_AT_ONCE_MAX, Folds, Past
 from projections.parking import (
     FailureRecorder,
     park,
@@ -69,8 +70,12 @@ class Engine:
         record_failure: FailureRecorder,
         now: Callable[[], datetime],
         build: str,
+        past: Past | None = None,
     ) -> None:
-        """Bind the projection to where its rows and its failures go; nothing is opened yet."""
+        """Bind the projection to where its rows and its failures go; nothing is opened yet.
+
+        A projection that sums logs up reads its `past` where it did not see all of it.
+        """
         self.projection = projection
         self._session = session
         self._record_failure = record_failure
@@ -79,6 +84,7 @@ class Engine:
         self._known: dict[Partition, int] = {}
         self._doubtful: dict[Partition, int] = {}
         self._interrupted = False
+        self._folds = Folds(projection, past)
 
     @property
     def checkpoints(self) -> Offsets:
@@ -149,6 +155,7 @@ class Engine:
             FailureNotRecorded: Kafka did not acknowledge a failure; as above.
             CheckpointRewound: PostgreSQL lost its last commits in a crash: read again from
                 `checkpoints`, then apply.
+            FoldBehind: A part of the past was folded; the same call again goes on with it.
             CheckpointLost: Another projector works on this projection.
         """
         if self._interrupted:
@@ -167,12 +174,26 @@ class Engine:
         }
         if not fresh and not goal:
             return Applied()
+        self._catch_up(fresh)
         return self._apply([self._read(record) for record in fresh], goal)
 
     def _is_fresh(self, record: Record) -> bool:
         origin = record.origin
         known = self._known.get((origin.topic, origin.partition))
         return known is not None and origin.offset >= known
+
+    def _catch_up(self, fresh: Sequence[Record]) -> None:
+        """Bring folds to the checkpoints; those of waiting topics stay where they wait."""
+        places = {(record.origin.topic, record.origin.partition) for record in fresh}
+        behind = self._folds.behind({place: self._known[place] for place in places})
+        if not behind:
+            return
+        try:
+            stuck = parked_topics(self._session.connection(), self.projection.name)
+        except psycopg.Error as error:
+            raise unavailable(error) from error
+        wanted = {place: self._known[place] for place in behind if place[0] not in stuck}
+        self._folds.catch_up(wanted, records_max=RECORDS_AT_ONCE_MAX)
 
     def _read(self, record: Record) -> _Item:
         try:
@@ -196,7 +217,8 @@ class Engine:
     def _transact(self, items: list[_Item], goal: Offsets) -> Applied:
         """Apply `items` in one transaction, those of waiting topics behind what they wait for."""
         clear, waiting = items, list[_Item]()
-        with self._transaction({**_after(items), **goal}) as connection:
+        to = {**_after(items), **goal}
+        with self._transaction(to) as connection:
             stuck = parked_topics(connection, self.projection.name)
             if stuck:
                 clear = [item for item in items if item.record.origin.topic not in stuck]
@@ -204,12 +226,17 @@ class Engine:
             for item in clear:
                 if item.error is not None:
                     raise item.error
-            merge_rows(connection, self.projection, (row for item in clear for row in item.rows))
+            rows, ahead = self._folds.told(
+                (item.record for item in clear), known=self._known, to=to
+            )
+            rows.extend(row for item in clear for row in item.rows)
+            merge_rows(connection, self.projection, rows)
             if waiting:
                 park(
                     connection,
                     [parked_row(self.projection.name, item.record, None) for item in waiting],
                 )
+        self._folds.keep(ahead)
         return Applied(applied=len(clear), waiting=len(waiting))
 
     def _park(self, item: _Item, goal: Offsets, error: Exception) -> Applied:

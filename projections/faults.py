@@ -40,6 +40,14 @@ class CheckpointRewound(Unavailable):
     """PostgreSQL lost its last commits in a crash: read again from the checkpoints it still has."""
 
 
+class FoldBehind(Unavailable):
+    """There is more of the past to fold than one go reads: the next go carries on."""
+
+
+class LogUnavailable(Unavailable):
+    """The log, which a fold has to read once more, cannot be read now."""
+
+
 class CheckpointLost(Exception):  # noqa: N818 -- says what happened
     """Stop: another projector has moved this projection's checkpoint and goes on from there."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from events.catalog import AnyEvent
 from events.envelope import Origin
@@ -14,12 +14,28 @@ Readable: TypeAlias = AnyEvent | DeadLetter
 """Whatever a projection may be shown."""
 
 
+_Folded = TypeVar("_Folded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding(Generic[_Folded]):
+    """How a log is summed up: `step` folds one event more, `rows` are what that comes to.
+
+    Both are pure, and what is folded is immutable. `step` begins with None. Rows replace those of
+    before: they are made once per batch, not once per event.
+    """
+
+    step: Callable[[_Folded | None, Readable, Origin], _Folded]
+    rows: Callable[[_Folded], Iterable[Row]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """A named fold of topics into tables that share their checkpoints and their fate.
 
     `rows` is pure: no I/O, no clock, nothing random. The order in which rows are merged does not
     matter. `derive` is SQL that runs after the merges, for tables computed from the staged keys.
+    A `folding` makes rows of what all events of a log come to, in the log's order.
     """
 
     name: str
@@ -29,6 +45,7 @@ class Projection:
     stages: tuple[Stage, ...]
     rows: Callable[[Readable, Origin], Iterable[Row]]
     derive: str | None = None
+    folding: Folding[Any] | None = None
 
     def reads(self, topic: str) -> bool:
         """Say whether records of `topic` are for this projection."""

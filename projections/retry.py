@@ -11,8 +11,10 @@ from events.codec import Codec
 from events.envelope import Origin
 from events.projection import ProjectionSettled, Settlement
 from projections.apply import empty_stages, merge_rows, rows_of
+from projections.checkpoints import Partition
 from projections.failures import settlement_id
 from projections.faults import FailureNotRecorded, is_about_the_row, unavailable
+from projections.folding import Folds, Past
 from projections.parked import ParkedEvent, show_parked
 from projections.parking import FailureRecorder, projection_failed
 from projections.projection import Projection
@@ -51,6 +53,7 @@ class Retry:
     now: Callable[[], datetime]
     by: str
     build: str
+    past: Past | None = None
 
     def __call__(self, projection: Projection, topic: str) -> Retried:
         """Apply what waits of `topic` in `projection`, in order, up to the first that still fails.
@@ -62,6 +65,7 @@ class Retry:
             DatabaseUnavailable: PostgreSQL cannot answer; nothing was changed.
             FailureNotRecorded: Kafka did not acknowledge: a new failure, and nothing was changed;
                 or a settlement, and only that is missing.
+            LogUnavailable: The log before what waits cannot be read; nothing was changed.
         """
         try:
             result, settled = self._in_one_transaction(projection, topic)
@@ -75,12 +79,15 @@ class Retry:
         self, projection: Projection, topic: str
     ) -> tuple[Retried, list[ParkedEvent]]:
         connection = self.session.connection(projection.stages)
+        folds = Folds(projection, self.past)
+        folds.catch_up(_beginning(show_parked(connection, projection.name, topic)))
         with connection.transaction():
             connection.execute("SET LOCAL synchronous_commit = on")
             connection.execute(_LOCK, (projection.name, topic))
             events = show_parked(connection, projection.name, topic)
+            folds.catch_up(_beginning(events))  # somebody else may have retried some of it
             records = [self._record(event) for event in events]
-            done, error = _apply_prefix(connection, projection, records)
+            done, error = _apply_prefix(connection, projection, folds, records)
             for event in events[:done]:
                 place = (topic, event.origin.partition, event.origin.offset)
                 connection.execute(f"DELETE FROM parked_events {_ONE}", (projection.name, *place))  # noqa: S608 -- a constant of ours
@@ -131,16 +138,27 @@ class Retry:
         )
 
 
+def _beginning(events: Sequence[ParkedEvent]) -> dict[Partition, int]:
+    """Return where what waits begins: what folds have to stand at."""
+    return {(one.origin.topic, one.origin.partition): one.origin.offset for one in events[:1]}
+
+
 def _apply_prefix(
-    connection: Connection, projection: Projection, records: Sequence[Record]
+    connection: Connection, projection: Projection, folds: Folds, records: Sequence[Record]
 ) -> tuple[int, Exception | None]:
     """Apply as many of `records` as go, from the first on; what stopped it, if anything did."""
     if not records:
         return 0, None
     try:
         with connection.transaction():
+            place = (records[0].origin.topic, records[0].origin.partition)
             rows = [row for record in records for row in rows_of(projection, record)]
-            merge_rows(connection, projection, rows)
+            summed, ahead = folds.told(
+                records,
+                known={place: folds.next_offset(place)},
+                to={place: records[-1].origin.offset + 1},
+            )
+            merge_rows(connection, projection, [*rows, *summed])
             empty_stages(connection, projection)
     except Exception as error:
         if not is_about_the_row(error):
@@ -148,12 +166,13 @@ def _apply_prefix(
         if len(records) == 1:
             return 0, error
     else:
+        folds.keep(ahead)
         return len(records), None
     half = len(records) // 2
-    done, stopped = _apply_prefix(connection, projection, records[:half])
+    done, stopped = _apply_prefix(connection, projection, folds, records[:half])
     if stopped is not None:
         return done, stopped
-    more, stopped = _apply_prefix(connection, projection, records[half:])
+    more, stopped = _apply_prefix(connection, projection, folds, records[half:])
     return half + more, stopped
 
 

@@ -1,7 +1,7 @@
 """The topics' past: read from any offset to any other, without joining a group."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -70,7 +70,7 @@ class History:
                     "told again from what is left"
                 )
 
-    def read(self, start: Offsets, target: Mapping[Partition, int]) -> Iterator[Chunk]:
+    def read(self, start: Offsets, target: Mapping[Partition, int]) -> Generator[Chunk, None, None]:
         """Yield what stands from `start` (0 where it names none) up to exactly `target`.
 
         The last chunk's positions are `target`'s, whatever holes transactions left before it.

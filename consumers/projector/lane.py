@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from consumers.logs import get_log
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
-from projections.faults import DatabaseUnavailable, Unavailable
+from projections.faults import DatabaseUnavailable, FoldBehind, Unavailable
 from projections.record import Record
 
 
@@ -69,6 +69,8 @@ class Lane:
 
     def fall_behind(self, error: Exception) -> None:
         """Wait, longer each time, before trying again; say so until that is no news."""
+        if isinstance(error, FoldBehind):
+            self._wait_ms = self._first_ms  # it comes nearer each time
         long_known = self.behind and self._wait_ms == self._max_ms
         self.behind = True
         self._retry_at = time.monotonic() + self._wait_ms / 1000
@@ -77,7 +79,9 @@ class Lane:
             if isinstance(error, DatabaseUnavailable)
             else "projection_interrupted"
         )
-        if not long_known:
+        if isinstance(error, FoldBehind):
+            get_log().info("projection_folds_the_past", projection=self.name, so_far=str(error))
+        elif not long_known:
             get_log().warning(
                 event, projection=self.name, error=str(error), next_try_in_ms=self._wait_ms
             )

@@ -19,6 +19,7 @@ from consumers.kafka import (
 )
 from consumers.logs import get_log
 from consumers.projector.lane import Lane
+from consumers.projector.past import LogPast
 from consumers.projector.reading import record_of, subscription
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.settings import (
@@ -55,6 +56,7 @@ class Projector:
                     record_failure=self._recorder,
                     now=SystemClock().now,
                     build=settings.build,
+                    past=LogPast(settings.cluster, codec),
                 ),
                 backoff_ms=settings.backoff_ms,
                 backoff_max_ms=settings.backoff_max_ms,

@@ -1,0 +1,163 @@
+"""Folds kept in memory: how far each stands, and how it comes to stand where the tables do.
+
+A projection that sums a log up needs everything before an event to make rows of it. What was folded
+so far is never in the tables: it is right where it stands exactly at the checkpoint, and is brought
+there from the log where it does not.
+"""
+
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
+
+from projections.apply import Unreadable
+from projections.checkpoints import Offsets, Partition
+from projections.faults import FoldBehind, Unavailable
+from projections.projection import Folding, Projection
+from projections.record import Record
+from projections.stage import Row
+
+RECORDS_AT_ONCE_MAX: Final = 20_000
+"""No more of the past is read before whoever waits for it may do something else."""
+
+Part: TypeAlias = tuple[Sequence[Record], int]
+"""Records in their order, and the offset behind them."""
+
+
+class Past(Protocol):
+    """The log, for whoever has to read a part of it once more."""
+
+    def read(
+        self, projection: str, partition: Partition, start: int, end: int
+    ) -> Generator[Part, None, None]:
+        """Yield what stands from `start` up to exactly `end`, without what `projection` skipped.
+
+        Raises `Unavailable` when the log cannot be read now, anything else when it never will.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything before `next_offset` that was applied, folded; None before the first event."""
+
+    next_offset: int = 0
+    folded: Any = None
+
+
+Ahead: TypeAlias = dict[Partition, Standing]
+"""Where folds stand once a transaction is committed, and not before."""
+
+
+class Folds:
+    """One projection's folds, a partition each. A projection that sums nothing up has none."""
+
+    def __init__(self, projection: Projection, past: Past | None) -> None:
+        """Start with nothing folded; without a `past` folds can only go on from the beginning."""
+        self._name = projection.name
+        self._folding = projection.folding
+        self._past = past
+        self._standing: dict[Partition, Standing] = {}
+        self._faults: dict[Partition, Exception] = {}
+
+    def behind(self, known: Offsets) -> list[Partition]:
+        """Return the partitions whose folds stand elsewhere than the checkpoints in `known`."""
+        if self._folding is None:
+            return []
+        return [place for place, offset in known.items() if self.next_offset(place) != offset]
+
+    def next_offset(self, partition: Partition) -> int:
+        """Return the offset behind everything that is folded of `partition`."""
+        return self._standing.get(partition, Standing()).next_offset
+
+    def catch_up(self, known: Offsets, *, records_max: int = sys.maxsize) -> None:
+        """Fold what stands before `known`, except what was skipped: nothing of it may be parked.
+
+        What cannot be folded is raised by `told`, where it stops the account that it is about.
+
+        Raises:
+            FoldBehind: `records_max` were read and there is more: call it again.
+            Unavailable: The log cannot be read now; what was folded stays.
+        """
+        left = records_max
+        for partition, offset in known.items():
+            self._faults.pop(partition, None)
+            try:
+                left -= self._read_on(partition, offset, left)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 -- one account's past is no other's matter
+                self._faults[partition] = error
+                continue
+            at = self.next_offset(partition)
+            if at != offset:
+                raise FoldBehind(_progress(self._name, partition, at, offset))
+
+    def told(
+        self, records: Iterable[Record], *, known: Offsets, to: Offsets
+    ) -> tuple[list[Row], Ahead]:
+        """Return the rows after `records`, and the folds that `keep` takes once they are committed.
+
+        Folds move with their checkpoints, from `known` to `to`; one that does not stand at its
+        checkpoint, because events of it are parked, stays.
+
+        Raises:
+            FoldBehind: A fold stands elsewhere: `catch_up` first.
+            Exception: What an event or the past before it cannot be folded for.
+        """
+        rows: list[Row] = []
+        ahead: Ahead = {}
+        if self._folding is None:
+            return rows, ahead
+        mine: dict[Partition, list[Record]] = {}
+        for record in records:
+            mine.setdefault((record.origin.topic, record.origin.partition), []).append(record)
+        for partition, offset in to.items():
+            some = mine.get(partition, [])
+            if some and partition in self._faults:
+                raise self._faults[partition]
+            if self.next_offset(partition) == known[partition]:
+                ahead[partition] = self._after(partition, some, offset)
+                if some:
+                    rows.extend(self._folding.rows(ahead[partition].folded))
+            elif some:
+                raise FoldBehind(
+                    _progress(self._name, partition, self.next_offset(partition), known[partition])
+                )
+        return rows, ahead
+
+    def keep(self, ahead: Ahead) -> None:
+        """Take what `told` returned: its rows are committed."""
+        self._standing.update(ahead)
+
+    def _read_on(self, partition: Partition, end: int, records_max: int) -> int:
+        """Fold towards `end` until more than `records_max` are read; return how many were."""
+        if self.next_offset(partition) > end:
+            self._standing.pop(partition)  # the tables went back: nothing can be unfolded
+        start = self.next_offset(partition)
+        if start == end:
+            return 0
+        if self._past is None:
+            raise RuntimeError(f"projection {self._name!r} was given no way to read the past")
+        count = 0
+        with closing(self._past.read(self._name, partition, start, end)) as parts:
+            for records, at in parts:
+                self._standing[partition] = self._after(partition, records, at)
+                count += len(records)
+                if count >= records_max:
+                    break
+        return count
+
+    def _after(self, partition: Partition, records: Iterable[Record], offset: int) -> Standing:
+        folding: Folding[Any] | None = self._folding
+        folded = self._standing.get(partition, Standing()).folded
+        for record in records:
+            if record.event is None or folding is None:
+                raise Unreadable(record.unreadable or "the record cannot be read")
+            folded = folding.step(folded, record.event, record.origin)
+        return Standing(offset, folded)
+
+
+def _progress(projection: str, partition: Partition, at: int, end: int) -> str:
+    return f"projection {projection!r} has folded {partition[0]} up to {at} of {end}"
