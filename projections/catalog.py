@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from projections.accounts import ACCOUNTS
 from projections.dead_letters import DEAD_LETTERS
 from projections.executions import EXECUTIONS
 from projections.failures import FAILURES
@@ -17,6 +18,7 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
     FAILURES,
     DEAD_LETTERS,
     RUNS,
+    ACCOUNTS,
 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from projections.verify.accounts import AccountsFold
 from projections.verify.advice import AdviceFold
 from projections.verify.failures import FailuresFold
 from projections.verify.fold import Fold
@@ -17,5 +18,6 @@ FOLDS: Final[dict[str, Callable[[], Fold]]] = {
     "failures": FailuresFold,
     "dead-letters": DeadLettersFold,
     "runs": RunsFold,
+    "accounts": AccountsFold,
 }
 """By the projection's name; each gives the tables that the projection fills."""

@@ -21,6 +21,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "dispatch_failures": ("event_id",),
     "dead_letters": ("log_topic", "log_partition", "log_offset"),
     "dispatcher_runs": ("account_name", "run_id"),
+    "account_positions": ("account_name", "symbol"),
+    "account_state": ("account_name",),
 }
 """What makes a row of each table the same row."""
 

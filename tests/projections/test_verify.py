@@ -112,8 +112,10 @@ def test_an_edited_field_is_named_in_every_table(world: World, table: str) -> No
         "dispatch_failures": "error",
         "dead_letters": "reason",
         "dispatcher_runs": "host",
+        "account_positions": "last_price",
+        "account_state": "cash",
     }[table]
-    is_number = column in ("entry_price", "vix")
+    is_number = column in ("entry_price", "vix", "last_price", "cash")
     run(
         world.database,
         f"UPDATE {table} SET {column} = {12345 if is_number else chr(39) + 'edited' + chr(39)} "  # noqa: S608 -- of ours
