@@ -1,0 +1,117 @@
+"""Alpaca's trade updates: what became of orders, told as it happens, on a websocket of its own.
+
+The stream repeats nothing after a reconnect, so each connection begins by asking for every order
+since a moment before the last word. What is told twice, late or out of order does no harm: a report
+carries cumulative figures, and the log takes up what it does not know yet.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+import structlog
+
+from brokers.alpaca.bodies import OrderBody, read
+from brokers.alpaca.credentials import Credentials
+from brokers.broker import OrderReport
+
+OVERLAP: Final = timedelta(minutes=5)
+"""How far before the last word a new connection asks back: clocks differ, and words are late."""
+
+_CLOSE_S: Final = 5.0
+
+
+class TradeUpdates:
+    """One account's stream, in a thread of its own; `backfill` asks for orders since a time."""
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        backfill: Callable[[datetime], list[OrderReport]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """Be ready to listen at `url`, such as ``wss://paper-api.alpaca.markets/stream``."""
+        self._url = url
+        self._credentials = credentials
+        self._backfill = backfill
+        self._heard_at = now()
+        self._now = now
+        self._reports: SimpleQueue[OrderReport] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._stream: Any = None
+        self._log = structlog.get_logger()
+
+    def listen(self) -> None:
+        """Start to listen, once; what is told waits for `drain`."""
+        if self._thread is not None:
+            return
+        self._stream = self._made()
+        self._thread = Thread(target=self._stream.run, name="trade-updates", daemon=True)
+        self._thread.start()
+
+    def drain(self) -> Iterator[OrderReport]:
+        """Yield what has been told since the last call, without waiting."""
+        while True:
+            try:
+                yield self._reports.get_nowait()
+            except Empty:
+                return
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._thread is None:
+            return
+        self._stream._should_run = False  # noqa: SLF001 -- `stop` waits for a loop that may be gone
+        self._stream._stop_stream_queue.put_nowait({"should_stop": True})  # noqa: SLF001 -- as above
+        self._thread.join(_CLOSE_S)
+
+    def _made(self) -> Any:  # noqa: ANN401 -- alpaca-py's, imported late
+        # It takes a second to import, and most commands listen to nothing.
+        from alpaca.trading.stream import TradingStream  # noqa: PLC0415
+
+        outer = self
+
+        class Stream(TradingStream):
+            """Asks back at each connection, once it is sure to miss nothing more."""
+
+            async def _start_ws(self) -> None:
+                await super()._start_ws()  # type: ignore[no-untyped-call]
+                await asyncio.to_thread(outer._ask_back)
+
+        stream = Stream(
+            self._credentials.key_id.get_secret_value(),
+            self._credentials.secret.get_secret_value(),
+            raw_data=True,
+            url_override=self._url,
+        )
+        stream.subscribe_trade_updates(self._take)
+        return stream
+
+    def _ask_back(self) -> None:
+        since = self._heard_at - OVERLAP
+        self._heard_at = self._now()
+        for report in self._backfill(since):
+            self._reports.put(report)
+
+    async def _take(self, message: Any) -> None:  # noqa: ANN401 -- a foreign message
+        self._heard_at = self._now()
+        data = message.get("data") if isinstance(message, dict) else None
+        found = data.get("order") if isinstance(data, dict) else None
+        body = read(OrderBody, found)
+        try:
+            report = None if body is None else body.report()
+        except ValueError:
+            report = None
+        if report is None:
+            # What it was about shows when the order is looked up, as every working one is.
+            self._log.warning("trade_update_unreadable", kind=_kind(data))
+            return
+        self._reports.put(report)
+
+
+def _kind(data: object) -> str:
+    return str(data.get("event"))[:50] if isinstance(data, dict) else "none"
