@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from brokers.alpaca.classify import Breakage
 from brokers.alpaca.credentials import Credentials
+from brokers.alpaca.rate import RateBudget
 from brokers.errors import BrokerUnavailable
 
 CONNECT_S: Final = 2.0
@@ -78,8 +80,11 @@ class HardenedSession(Session):
 class AlpacaHttp:
     """One account's way to Alpaca's trading API."""
 
-    def __init__(self, url: str, credentials: Credentials, deadline_s: float) -> None:
+    def __init__(
+        self, url: str, credentials: Credentials, deadline_s: float, budget: RateBudget
+    ) -> None:
         """Talk to `url`, such as ``https://paper-api.alpaca.markets``; nothing is sent yet."""
+        self.budget: Final = budget
         self._url = url.rstrip("/")
         self._session = HardenedSession(deadline_s)
         # An auth of its own also keeps requests from looking for other credentials in ~/.netrc.
@@ -97,6 +102,7 @@ class AlpacaHttp:
         """Send one request and return what it came to; never raises for what the network does."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = {} if data is None else {"Content-Type": "application/json"}
+        self.budget.sending()
         try:
             response = self._session.request(
                 method, self._url + path, params=parameters, data=data, headers=headers
@@ -106,6 +112,9 @@ class AlpacaHttp:
             broke = Breakage.NEVER_CONNECTED if _never_left(error) else Breakage.BROKE_OFF
             return Reply(headers={}, breakage=broke, why=why)
         told = {name.lower(): value for name, value in response.headers.items()}
+        self.budget.told(told)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self.budget.exhausted()
         return Reply(status=response.status_code, headers=told, body=response.content)
 
     def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 -- a foreign body
@@ -115,9 +124,9 @@ class AlpacaHttp:
             BrokerUnavailable: No answer could be had, or one that is no JSON.
         """
         reply = self.send("GET", path, parameters=parameters)
-        if reply.status == 404:  # noqa: PLR2004 -- not found
+        if reply.status == HTTPStatus.NOT_FOUND:
             return None
-        found = reply.json() if reply.status == 200 else None  # noqa: PLR2004 -- OK
+        found = reply.json() if reply.status == HTTPStatus.OK else None
         if found is None:
             raise BrokerUnavailable(f"{self._host}{path} gives no answer: {said(reply)}")
         return found

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.classify import Breakage
 from brokers.alpaca.credentials import Credentials, refusal_of
+from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp
 from brokers.errors import (
     BrokerUnavailable,
@@ -41,7 +43,8 @@ SECRET = "a-secret-that-nobody-may-read"  # noqa: S105 -- a made-up one, to be l
 
 def broker_at(url: str, deadline_s: float = 5.0) -> tuple[AlpacaPaperBroker, AlpacaHttp]:
     """Return a broker that talks to `url`."""
-    way = AlpacaHttp(url, Credentials(SecretStr("KEY"), SecretStr(SECRET)), deadline_s)
+    budget = RateBudget(time.monotonic, time.time)
+    way = AlpacaHttp(url, Credentials(SecretStr("KEY"), SecretStr(SECRET)), deadline_s, budget)
     return AlpacaPaperBroker(way), way
 
 
@@ -178,7 +181,7 @@ def test_what_filled_is_told_by_its_cumulative_quantity() -> None:
 
 
 def test_no_error_shows_the_secret(silent: str) -> None:
-    way = AlpacaHttp(silent, Credentials(SecretStr("KEY"), SecretStr(SECRET)), 0.2)
+    _, way = broker_at(silent, deadline_s=0.2)
 
     reply = way.send("GET", "/v2/account")
     way.close()

@@ -1,0 +1,84 @@
+"""New orders wait while the account's requests run out; look-ups keep their share."""
+
+import pytest
+
+from brokers.alpaca.rate import KEPT_FREE, LIMIT, WINDOW_S, RateBudget
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def budget(clock: Clock) -> RateBudget:
+    return RateBudget(clock, clock)
+
+
+def test_a_fresh_account_may_order_but_leaves_room_for_look_ups(budget: RateBudget) -> None:
+    assert budget.orders_free() == (LIMIT - KEPT_FREE) // 2
+
+
+def test_our_own_requests_count_even_where_the_broker_says_nothing(
+    budget: RateBudget, clock: Clock
+) -> None:
+    for _ in range(LIMIT):
+        budget.sending()
+    assert budget.orders_free() == 0
+
+    clock.seconds += WINDOW_S
+
+    assert budget.orders_free() == (LIMIT - KEPT_FREE) // 2
+
+
+def test_the_brokers_count_holds_until_its_reset(budget: RateBudget, clock: Clock) -> None:
+    budget.told(
+        {
+            "x-ratelimit-limit": "200",
+            "x-ratelimit-remaining": str(KEPT_FREE + 3),
+            "x-ratelimit-reset": "1030",
+        }
+    )
+    assert budget.orders_free() == 1
+
+    clock.seconds = 1030.0
+
+    assert budget.orders_free() > 1
+
+
+def test_a_reply_that_was_overtaken_gives_nothing_back(budget: RateBudget) -> None:
+    for remaining in ("50", "60"):
+        budget.told({"x-ratelimit-remaining": remaining, "x-ratelimit-reset": "1030"})
+
+    assert budget.orders_free() == (50 - KEPT_FREE) // 2
+
+
+def test_who_was_turned_away_orders_nothing_until_the_reset(
+    budget: RateBudget, clock: Clock
+) -> None:
+    budget.told({"x-ratelimit-remaining": "100", "x-ratelimit-reset": "1010"})
+    budget.exhausted()
+    assert budget.orders_free() == 0
+
+    clock.seconds = 1010.0
+
+    assert budget.orders_free() > 0
+
+
+@pytest.mark.parametrize("odd", ["", "-1", "many", "1.5", "１２"])  # noqa: RUF001 -- a digit that is none of ASCII's
+def test_odd_headers_say_nothing(budget: RateBudget, odd: str) -> None:
+    before = budget.orders_free()
+
+    budget.told({"x-ratelimit-remaining": odd, "x-ratelimit-reset": odd})
+
+    assert budget.orders_free() == before
