@@ -49,14 +49,18 @@ class Ground:
                 future.result(_FLUSH_S)
 
     def settings(self, **account: Any) -> dict[str, Any]:  # noqa: ANN401 -- any key of an account
-        """Return a configuration as `consumers.settings.Settings` reads it: no limit binds."""
+        """Return a configuration as `consumers.settings.Settings` reads it: no limit binds.
+
+        The cash outlasts the slippage of a million orders, so that the last is sized as the first.
+        """
         plain = {
             "mode": "SIMULATED",
             "preset": "large",
             "start_from": "earliest",
-            "starting_cash": "100000",
+            "starting_cash": "1000000000",
             **account,
             "limits": {
+                "sizing_method": "FIXED_NOTIONAL",
                 "max_open_positions": 1_000_000,
                 "max_notional_exposure": "99000000",
                 "ticker_daily_limit": 1_000_000,
