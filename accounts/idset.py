@@ -5,8 +5,8 @@ from typing import Final
 
 from immutables import Map
 
-_CHUNK_BITS: Final = 10
-_CHUNK_MASK: Final = (1 << _CHUNK_BITS) - 1
+CHUNK_BITS: Final = 10
+_CHUNK_MASK: Final = (1 << CHUNK_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class IdSet:
     size: int = 0
 
     def __contains__(self, number: int) -> bool:
-        return bool(self.chunks.get(number >> _CHUNK_BITS, 0) >> (number & _CHUNK_MASK) & 1)
+        return bool(self.chunks.get(number >> CHUNK_BITS, 0) >> (number & _CHUNK_MASK) & 1)
 
     def __len__(self) -> int:
         return self.size
 
     def add(self, number: int) -> "IdSet":
         """Return the set with `number` in it; the set itself where it is in already."""
-        chunk = number >> _CHUNK_BITS
+        chunk = number >> CHUNK_BITS
         mask = self.chunks.get(chunk, 0)
         added = mask | 1 << (number & _CHUNK_MASK)
         if added == mask:
