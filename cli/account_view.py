@@ -1,98 +1,211 @@
-"""One account, folded: for a reader, and as JSON."""
+"""One account, for a reader in 80 columns."""
 
+from collections.abc import Iterator
 from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
 
-from accounts.state import AccountState
+from accounts.calendar import exchange_day
+from accounts.limit_use import buying_power, limit_uses, ticker_uses
+from accounts.state import AccountState, Position, TradingStatus
 from cli.output import dollars, exact, moment, print_table, say
-from consumers.settings import AccountSettings, config_hash
+from consumers.account_facts import AccountFacts
+from consumers.account_states import Folded
+from consumers.seats import Seat
 
 
-def account_as_json(account: AccountSettings, state: AccountState | None) -> dict[str, object]:
-    """Return what is known of the account; ``log`` is None before its dispatcher's first run."""
-    configured = {
-        "mode": account.mode,
-        "preset": account.preset,
-        "config_hash": config_hash(account),
-        "limits": {
-            "max_open_positions": account.limits().max_open_positions,
-            "max_notional_exposure": account.limits().max_notional_exposure,
-        },
-    }
-    if state is None or state.opened is None:
-        return {**configured, "log": None}
-    return {
-        **configured,
-        "log": {
-            "opened_at": state.opened.envelope.occurred_at,
-            "trading": state.trading,
-            "cash": state.cash,
-            "equity": state.equity,
-            "exposure": state.exposure,
-            "peak_exposure": state.peak_exposure,
-            "realised_pnl": state.realised_pnl,
-            "fees": state.fees,
-            "open_positions": state.open_position_count,
-            "positions": list(state.positions.values()),
-            "orders": list(state.orders.values()),
-            "ends": state.ends,
-            "decided": len(state.decided),
-            "incidents": state.incidents,
-            "version": state.version,
-            "next_recommendation_offset": state.next_recommendation_offset,
-        },
-    }
-
-
-def print_account(account: AccountSettings, state: AccountState | None) -> None:
-    """Write the account to stdout as a reader wants it."""
-    if state is None or state.opened is None:
-        say(f"Account {account.name} ({account.mode.lower()}, {account.preset}) has never run.")
+def print_account(facts: AccountFacts) -> None:
+    """Write the account to stdout: what it may do, what it has, what it waits for."""
+    account, folded = facts.account, facts.folded
+    if folded is None or folded.state.opened is None:
+        say(f"Account {account.name} ({account.mode.lower()}, {account.preset}) {_no_life(facts)}")
         return
-    trading, limits, ends = state.trading, account.limits(), state.ends
+    state = folded.state
+    print_table([f"Account {account.name}", ""], _situation(facts, folded))
+    if state.trading.status is not TradingStatus.ACTIVE and facts.as_of is None:
+        say(f'To end it: dispatcher accounts resume {account.name} --reason "…"')
+    say()
+    print_table(["Money", ("US dollars", "right")], _money(facts, state))
+    say()
+    _print_limits(facts, state)
+    _print_holdings(state)
+    _print_orders(state)
+    _print_tickers(facts, state)
+
+
+def seat_in_words(seat: Seat) -> str:
+    """Return who has the seat, and who stands by."""
+    names = ", ".join(one.client_id for one in seat.standbys)
+    standby = f"; standing by: {names}" if names else ""
+    if seat.holder is None:
+        return f"nobody{standby}"
+    return f"{seat.holder.client_id} ({seat.holder.host}){standby}"
+
+
+def _no_life(facts: AccountFacts) -> str:
+    if facts.as_of is not None:
+        return "was not open yet at that point of its log."
+    return f"has never run: dispatcher accounts run {facts.account.name}"
+
+
+def _situation(facts: AccountFacts, folded: Folded) -> Iterator[list[object]]:
+    account, state, trading = facts.account, folded.state, folded.state.trading
     because = f" since {moment(trading.since)} by {trading.by}: {trading.reason}"
+    yield ["Status", trading.status.lower() + (because if trading.since else "")]
+    yield ["Mode", f"{account.mode.lower()}, {account.preset} limits, {account.clock} clock"]
+    if facts.seat is not None:
+        yield ["Seat", seat_in_words(facts.seat)]
+    if facts.undecided is not None:
+        waiting = (
+            f"{facts.undecided:,} recommendations wait" if facts.undecided else "nothing waits"
+        )
+        yield ["To decide", waiting]
+    as_of = f", as of {_point(facts.as_of)}" if facts.as_of is not None else ""
+    yield [
+        "Log",
+        f"up to offset {folded.log_offset}{as_of}; last event of {moment(state.clock_at)}",
+    ]
+    if state.opened is not None:
+        yield ["Opened", moment(state.opened.envelope.occurred_at)]
+    if state.version is not None:
+        yield ["Last run", f"{moment(state.version.started_at)}, build {state.version.build}"]
+    yield ["Ends", _ends(state)]
+    day = exchange_day(facts.now)
+    minute = state.orders_within_minute(facts.now)
+    yield ["Orders", f"{state.orders_on(day)} on {day}, {minute} in its last minute"]
+    if state.failures_in_row:
+        yield ["Failures", f"{state.failures_in_row} in a row"]
+    yield ["Incidents", f"{state.incidents}"]
+    yield ["Reconciled", _reconciled(state)]
+
+
+def _ends(state: AccountState) -> str:
+    counts = {one.name: getattr(state.ends, one.name) for one in fields(state.ends)}
+    told = (name for name in counts if counts[name] or name in ("executed", "declined"))
+    return ", ".join(f"{counts[name]:,} {name}" for name in told)
+
+
+def _reconciled(state: AccountState) -> str:
+    if state.reconciled_at is None:
+        return "never"
+    if not state.differences:
+        return f"{moment(state.reconciled_at)}, no difference"
+    return f"{moment(state.reconciled_at)}: " + "; ".join(state.differences)
+
+
+def _money(facts: AccountFacts, state: AccountState) -> Iterator[list[object]]:
+    day = exchange_day(facts.now)
+    yield ["Cash", dollars(state.cash)]
+    yield ["Holdings at the last prices seen", dollars(state.market_value)]
+    yield ["Equity", dollars(state.equity)]
+    yield ["Buying power", dollars(buying_power(state))]
+    yield [f"P&L of {day}", dollars(state.pnl_on(day))]
+    yield ["Realised P&L", dollars(state.realised_pnl)]
+    yield ["Open P&L", dollars(state.open_pnl)]
+    yield ["Fees", dollars(state.fees)]
+
+
+def _print_limits(facts: AccountFacts, state: AccountState) -> None:
+    uses = limit_uses(state, facts.limits.limits)
+    rows = [[one.limit, *(_amount(n) for n in (one.used, one.allowed, one.free))] for one in uses]
+    held = ["  of it holdings at cost", dollars(state.held_cost), "", ""]
+    reserved = ["  of it reserved by orders", dollars(state.reserved), "", ""]
+    peak = ["  its peak so far", dollars(state.peak_exposure), "", ""]
     print_table(
-        [f"Account {account.name}", ""],
-        [
-            ["Status", trading.status.lower() + (because if trading.since else "")],
-            ["Mode", f"{account.mode.lower()}, {account.preset} limits"],
-            ["Opened", moment(state.opened.envelope.occurred_at)],
-            ["Cash", dollars(state.cash)],
-            ["Equity", dollars(state.equity)],
-            [
-                "Exposure",
-                f"{dollars(state.exposure)} of at most {dollars(limits.max_notional_exposure)}",
-            ],
-            ["Its peak", dollars(state.peak_exposure)],
-            ["Realised P&L", f"{dollars(state.realised_pnl)}, fees {dollars(state.fees)}"],
-            ["Positions", f"{state.open_position_count} of at most {limits.max_open_positions}"],
-            [
-                "Ends",
-                ", ".join(f"{getattr(ends, one.name)} {one.name}" for one in fields(ends)),
-            ],
-            ["Incidents", state.incidents],
-        ],
+        ["Limit", ("Used", "right"), ("Allowed", "right"), ("Free", "right")],
+        [*rows, held, reserved, peak],
     )
-    if state.positions:
-        say()
-        print_table(
-            ["Holding", ("Qty", "right"), ("Average price", "right"), ("Cost", "right")],
-            (
-                [one.symbol, one.quantity, dollars(one.average_price), dollars(one.cost)]
-                for one in sorted(state.positions.values(), key=lambda one: one.symbol)
-            ),
-        )
-    if state.orders:
-        say()
-        print_table(
-            ["Open order", "Side", ("Qty", "right"), ("Filled", "right"), "Status"],
-            (
-                [
-                    f"{one.terms.symbol} ({one.recommendation_id})",
-                    one.terms.side.lower(),
-                    exact(one.terms.quantity),
-                    exact(one.cumulative_quantity),
-                    one.status.lower(),
-                ]
-                for one in sorted(state.orders.values(), key=lambda one: one.intended_at)
-            ),
-        )
+    for name, (run, configured) in facts.limits.differing.items():
+        say(f"{name}: {_plain(run)} in its last run, {_plain(configured)} in the configuration")
+
+
+def _print_holdings(state: AccountState) -> None:
+    if not state.positions:
+        return
+    say()
+    print_table(
+        [
+            "Holding",
+            ("Qty", "right"),
+            ("Average", "right"),
+            ("Last", "right"),
+            ("Value", "right"),
+            ("Open P&L", "right"),
+        ],
+        (_holding(state, one) for one in sorted(state.positions.values(), key=lambda p: p.symbol)),
+    )
+
+
+def _holding(state: AccountState, held: Position) -> list[object]:
+    last = state.last_prices.get(held.symbol)
+    value = held.worth(last)
+    seen = last is not None
+    return [
+        held.symbol,
+        exact(held.quantity),
+        dollars(held.average_price),
+        dollars(last) if last is not None else "-",
+        dollars(value) if seen else "-",
+        dollars(value - held.cost) if seen else "-",
+    ]
+
+
+def _print_orders(state: AccountState) -> None:
+    if not state.orders:
+        return
+    say()
+    print_table(
+        [
+            "Open order",
+            "Side",
+            ("Qty", "right"),
+            ("Filled", "right"),
+            ("Reserved", "right"),
+            "Status",
+            ("Of", "right"),
+        ],
+        (
+            [
+                one.terms.symbol,
+                one.terms.side.lower(),
+                exact(one.terms.quantity),
+                exact(one.cumulative_quantity),
+                dollars(one.reserved),
+                "unresolved" if one.unresolved else "working",
+                one.recommendation_id,
+            ]
+            for one in sorted(state.orders.values(), key=lambda one: one.intended_at)
+        ),
+    )
+
+
+def _print_tickers(facts: AccountFacts, state: AccountState) -> None:
+    tickers = ticker_uses(state, facts.limits.limits, facts.now)
+    if not tickers:
+        return
+    say()
+    print_table(
+        ["Traded that day", ("Entries", "right"), ("Allowed", "right"), "Last order", ""],
+        (
+            [
+                one.ticker,
+                one.entries,
+                one.entries_max,
+                moment(one.last_at),
+                "" if one.unresolved_order is None else "unresolved",
+            ]
+            for one in tickers
+        ),
+    )
+
+
+def _amount(value: int | Decimal) -> str:
+    return dollars(value) if isinstance(value, Decimal) else f"{value:,}"
+
+
+def _plain(value: object) -> str:
+    return exact(value) if isinstance(value, Decimal) else str(value)
+
+
+def _point(point: int | datetime) -> str:
+    return f"offset {point}" if isinstance(point, int) else moment(point)

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from accounts.state import AccountState
-from cli.account_view import account_as_json, print_account
+from cli.account_json import account_as_json
+from cli.account_list import print_accounts
+from cli.account_view import print_account
 from cli.context import checked_codec, service_settings, settings_from
-from cli.output import AsJson, Config, Logs, dollars, print_json, print_table, say
+from cli.output import AsJson, Config, Logs, print_json, progress, say
+from cli.periods import AsOf, point_of_log
 from cli.what_if import what_if
-from consumers.account_states import folded
+from consumers.account_facts import AccountFacts, account_facts
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import ConfigurationError
 from consumers.health import Heartbeat, health_file
@@ -55,70 +57,42 @@ def run(
 
 @app.command("list")
 def list_(*, config: Config = None, as_json: AsJson = False) -> None:
-    """List the configured accounts, each with its status from its own log.
+    """List the configured accounts, each with what its own log and Kafka tell.
 
     Example: dispatcher accounts list
     """
     settings = settings_from(config)
     codec = checked_codec(settings)
-    seen: list[tuple[AccountSettings, AccountState | None, str]] = []
+    seen: list[tuple[AccountSettings, AccountFacts | None, str]] = []
     for account in settings.accounts.values():
         try:
-            seen.append((account, folded(settings, account.account, codec), ""))
+            seen.append((account, account_facts(settings, account, codec), ""))
         except ConfigurationError as error:  # one damaged log must not hide the other accounts
             seen.append((account, None, str(error)))
     if as_json:
         print_json(
             [
-                {"name": account.name, **account_as_json(account, state), "fault": fault or None}
-                for account, state, fault in seen
+                {"name": account.name, "log": None, "fault": fault}
+                if facts is None
+                else {**account_as_json(facts), "fault": None}
+                for account, facts, fault in seen
             ]
         )
         return
-    print_table(
-        [
-            "Account",
-            "Mode",
-            "Status",
-            ("Open", "right"),
-            ("Exposure", "right"),
-            ("of at most", "right"),
-            ("Decided", "right"),
-        ],
-        (
-            [
-                account.name,
-                account.mode.lower(),
-                "unreadable" if fault else _status(state),
-                "-" if state is None else state.open_position_count,
-                "-" if state is None else dollars(state.exposure),
-                dollars(account.limits().max_notional_exposure),
-                "-" if state is None else len(state.decided),
-            ]
-            for account, state, fault in seen
-        ),
-    )
-    for account, _, fault in seen:
-        if fault:
-            say(f"{account.name}: {fault}")
+    print_accounts(seen)
 
 
 @app.command()
-def show(name: Name, *, config: Config = None, as_json: AsJson = False) -> None:
-    """Show an account as its own log tells it: holdings, orders, exposure, ends.
+def show(name: Name, *, as_of: AsOf = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Show an account as its own log tells it, now or as it was: what it may do and what it has.
 
-    Example: dispatcher accounts show tiny --json
+    Example: dispatcher accounts show tiny --as-of 2022-06-30T16:00:00-04:00
     """
-    settings = settings_from(config)
-    account = settings.account(name)
-    state = folded(settings, account.account, checked_codec(settings))
+    point, settings = None if as_of is None else point_of_log(as_of), settings_from(config)
+    account, codec = settings.account(name), checked_codec(settings)
+    with progress(f"reading the log of {name}") as bar:
+        facts = account_facts(settings, account, codec, as_of=point, on_progress=bar.show)
     if as_json:
-        print_json({"name": account.name, **account_as_json(account, state)})
+        print_json(account_as_json(facts))
         return
-    print_account(account, state)
-
-
-def _status(state: AccountState | None) -> str:
-    if state is None or state.opened is None:
-        return "never run"
-    return state.trading.status.lower()
+    print_account(facts)

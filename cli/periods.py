@@ -19,6 +19,22 @@ To = Annotated[
     typer.Option("--to", metavar="TIME", help="The last day, or a time: up to before it."),
 ]
 
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="TIME|OFFSET", help="As it was: a time with its zone, or a next offset."
+    ),
+]
+
+
+def point_of_log(text: str) -> int | datetime:
+    """Return where in a log `text` points: an offset, or a time in UTC.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    return int(text) if text.isascii() and text.isdigit() else instant(text, "--as-of")
+
 
 def period(start: str | None, end: str | None) -> Period:
     """Return the period that was typed; a last day is part of it.

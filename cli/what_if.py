@@ -13,8 +13,13 @@ from cli.what_if_view import Answer, as_json, print_answer
 from consumers.account_history import Period, lived
 from consumers.errors import NotFoundError
 from consumers.recorded_advice import recorded_advice
-from consumers.settings import AccountSettings, Settings, limits_json
-from consumers.settings_limits import UnclearLimit, difference, limits_from_json, with_limits
+from consumers.settings import AccountSettings, Settings
+from consumers.settings_limits import (
+    PresentLimits,
+    UnclearLimit,
+    present_limits,
+    with_limits,
+)
 from consumers.what_if import Simulation, compare, opening
 from events.catalog import LOG_EVENTS
 
@@ -63,9 +68,8 @@ def _answer(
             lambda at, end: bar.show(at, end, f"reading the log of {account.name}"),
         )
         state = past.state
-        now, notice = _present_limits(
-            account, None if state.version is None else state.version.limits
-        )
+        present = present_limits(account, None if state.version is None else state.version.limits)
+        now = present.limits
         changed = _changed(now, changes)
         first = 0 if asked.start is not None or state.opened is None else state.opened.first_offset
         advice = recorded_advice(
@@ -95,7 +99,7 @@ def _answer(
         what_if=changed,
         found=found,
         log=None if past.record is None else past.record.summary(),
-        notice=notice,
+        notice=_notice(present),
     )
 
 
@@ -106,18 +110,12 @@ def _changed(limits: Limits, changes: Sequence[str]) -> Limits:
         raise typer.BadParameter(f"--set: {error}") from None
 
 
-def _present_limits(account: AccountSettings, on_the_log: str | None) -> tuple[Limits, str | None]:
-    """Return what the account decides under, and a word where the configuration says otherwise."""
-    configured = account.limits()
-    if on_the_log is None:
-        return configured, "It has never run: its present limits are those of the configuration."
-    if on_the_log == limits_json(account):
-        return configured, None
-    found = limits_from_json(on_the_log)
-    differs = ", ".join(difference(found, configured))
-    if not differs:
-        return found, None
-    return found, (
-        f"Its last run decided under other limits than the configuration has by now ({differs}); "
-        "those of its last run are taken for its present ones."
+def _notice(present: PresentLimits) -> str | None:
+    if not present.from_log:
+        return "It has never run: its present limits are those of the configuration."
+    if not present.differing:
+        return None
+    return (
+        "Its last run decided under other limits than the configuration has by now "
+        f"({', '.join(present.differing)}); those of its last run are taken for its present ones."
     )

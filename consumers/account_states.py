@@ -1,5 +1,7 @@
 """Accounts as their own logs tell them, for whoever wants to look."""
 
+from dataclasses import dataclass
+
 from accounts.state import AccountState
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.scan import ends
@@ -9,8 +11,27 @@ from events.identifiers import AccountName
 from events.topics import log_of
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """An account's state, and the next offset of its log there: the same offset, the same state."""
+
+    state: AccountState
+    log_offset: int
+
+
 def folded(settings: Settings, account: AccountName, codec: Codec) -> AccountState | None:
     """Return the account folded from its whole log; None when it has no log yet.
+
+    Raises:
+        ConfigurationError: A record in the log is no event of the account.
+        ServiceUnreachable: Kafka or the registry does not answer.
+    """
+    found = folded_to_end(settings, account, codec)
+    return None if found is None else found.state
+
+
+def folded_to_end(settings: Settings, account: AccountName, codec: Codec) -> Folded | None:
+    """Return the account and where its log ends; None when it has no log yet.
 
     Raises:
         ConfigurationError: A record in the log is no event of the account.
@@ -22,6 +43,6 @@ def folded(settings: Settings, account: AccountName, codec: Codec) -> AccountSta
         return None
     log = AccountLog(cluster, account, codec)
     try:
-        return log.read_to_end()
+        return Folded(log.read_to_end(), log.next_offset)
     finally:
         log.close()

@@ -17,7 +17,11 @@ _SILENCE_S_MAX: Final = 20.0
 
 
 def scan(
-    cluster: Cluster, name: str, on_progress: Callable[[int, int], None] = lambda _at, _end: None
+    cluster: Cluster,
+    name: str,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+    *,
+    start: int = 0,
 ) -> Iterator[Message]:
     """Yield the committed records of topic `name` up to the end it has when this begins.
 
@@ -25,6 +29,7 @@ def scan(
         cluster: Where the topic is.
         name: The topic's plain name.
         on_progress: Called with the next offset and the end, in offsets.
+        start: The first offset that is asked for; what is gone before it is no matter.
 
     Raises:
         ConfigurationError: The topic does not exist.
@@ -32,7 +37,8 @@ def scan(
     """
     with _reader(cluster) as consumer:
         topic = _existing(consumer, cluster, name)
-        at, end = watermarks(consumer, topic)
+        low, end = watermarks(consumer, topic)
+        at = max(low, start)
         consumer.assign([TopicPartition(topic, 0, at)])
         moved = time.monotonic()
         while at < end:

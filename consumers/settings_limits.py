@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from accounts.limits import Limits
 from consumers.errors import ConfigurationError
-from consumers.settings import LimitOverrides, overridden
+from consumers.settings import AccountSettings, LimitOverrides, limits_json, overridden
 from consumers.settings_values import EnvironmentText
 
 _NAMES: Final = tuple(field.name for field in fields(Limits))
@@ -115,3 +115,31 @@ def difference(ours: Limits, theirs: Limits) -> dict[str, tuple[object, object]]
 
 def _dotted(key: object) -> str:
     return ".".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentLimits:
+    """What an account decides under: its last run's limits, or the configuration's before any.
+
+    `differing` names each limit that the configuration has otherwise by now: the run's value and
+    the configuration's, which the next run will have.
+    """
+
+    limits: Limits
+    from_log: bool
+    differing: Mapping[str, tuple[object, object]]
+
+
+def present_limits(account: AccountSettings, on_the_log: str | None) -> PresentLimits:
+    """Return what `account` decides under, by the JSON text that its last run left on the log.
+
+    Raises:
+        ConfigurationError: This build cannot read that text.
+    """
+    configured = account.limits()
+    if on_the_log is None:
+        return PresentLimits(configured, from_log=False, differing={})
+    if on_the_log == limits_json(account):
+        return PresentLimits(configured, from_log=True, differing={})
+    found = limits_from_json(on_the_log)
+    return PresentLimits(found, from_log=True, differing=difference(found, configured))

@@ -23,6 +23,7 @@ from consumers.dispatcher.opening import (
     account_opened,
     check_identity,
     dispatcher_started,
+    process_name,
     start_offset,
 )
 from consumers.dispatcher.orders import Orders
@@ -149,7 +150,10 @@ class Dispatcher:
             consumer_config(
                 self._cluster.bootstrap_servers,
                 self._cluster.dispatchers_of(self._account.account),
-                **{"session.timeout.ms": self._tuning.session_timeout_ms},
+                **{
+                    "session.timeout.ms": self._tuning.session_timeout_ms,
+                    "client.id": process_name(),
+                },
             )
         )
         if self._until_caught_up and self._ends_at is None:

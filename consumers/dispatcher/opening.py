@@ -34,6 +34,11 @@ class Counts:
         self.failed += other.failed
 
 
+def process_name() -> str:
+    """Return what this process is called among the members of its group: host and process id."""
+    return f"{platform.node()}-{os.getpid()}"
+
+
 def check_identity(
     opened: AccountOpened | None, account: AccountSettings, broker_account_number: str
 ) -> None:

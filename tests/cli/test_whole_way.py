@@ -104,6 +104,76 @@ def test_an_account_is_shown_as_its_log_tells_it(traded: Command) -> None:
     assert max(len(one) for one in text.splitlines()) <= 80
 
 
+def test_an_account_says_what_it_may_do_what_it_has_used_and_who_runs_it(traded: Command) -> None:
+    shown = traded("accounts", "show", "large-default", "--json").data
+
+    limits = {one["limit"]: one for one in shown["log"]["limits"]}
+    assert limits["max_open_positions"] == {
+        "limit": "max_open_positions",
+        "used": 1,
+        "allowed": 5,
+        "free": 4,
+    }
+    exposure = limits["max_notional_exposure"]
+    assert exposure["used"] == shown["log"]["exposure"] == shown["log"]["held_cost"]
+    assert shown["log"]["limits_differing"] == {}
+    assert (shown["seat"]["holder"], shown["undecided"]) == (None, 0)
+    [position] = shown["log"]["positions"]
+    assert position["last_price"] == position["average_price"] == "100.300125"
+    assert (position["value"], position["open_pnl"]) == (position["cost"], "0")
+    text = traded("accounts", "show", "large-default").out
+    assert "P&L of 2022-03-16" in text
+    assert ["Seat", "nobody"] in [one.split() for one in text.splitlines()]
+
+
+def test_a_configuration_that_its_last_run_did_not_have_is_told_apart(traded: Command) -> None:
+    changed = {"DISPATCHER__ACCOUNTS__LARGE_DEFAULT__LIMITS__MAX_OPEN_POSITIONS": "3"}
+
+    shown = traded("accounts", "show", "large-default", "--json", environ=changed).data
+
+    assert shown["log"]["limits_differing"] == {
+        "max_open_positions": {"run": 5, "configuration": 3}
+    }
+    assert shown["log"]["limits"][0]["allowed"] == 5  # what it decides under, until it runs again
+    text = traded("accounts", "show", "large-default", environ=changed).out
+    assert "max_open_positions: 5 in its last run, 3 in the configuration" in text
+
+
+def test_an_account_is_shown_as_it_was(traded: Command) -> None:
+    story = traded("recommendations", "show", str(BOUGHT), "--json").data
+    [intended, *_] = story["accounts"]["large-default"]
+    seen = intended["event"]["seen"]["log"]
+
+    before = traded("accounts", "show", "large-default", "--as-of", str(seen), "--json").data
+    earlier = traded(
+        "accounts", "show", "large-default", "--as-of", "2022-03-16T14:59:59Z", "--json"
+    ).data
+    after = traded("accounts", "show", "large-default", "--as-of", "2022-03-16T11:00:00-04:00")
+
+    assert (before["log"]["next_offset"], before["log"]["decided"]) == (seen, 0)
+    assert before["seat"] is None
+    assert earlier["log"] is None
+    assert "1 executed, 1 declined" in after.out
+    assert "as of 2022-03-16 15:00:00" in " ".join(after.out.split())
+
+
+@pytest.mark.parametrize(
+    ("point", "code", "words"),
+    [
+        ("2022-03-16T14:59:59", 2, "says no zone"),
+        ("yesterday", 2, "write a time such as"),
+        ("999999", 5, "the log of large-default ends at offset"),
+    ],
+)
+def test_a_point_that_is_none_is_refused(
+    traded: Command, point: str, code: int, words: str
+) -> None:
+    answer = traded("accounts", "show", "large-default", "--as-of", point)
+
+    assert answer.code == code
+    assert words in answer.err
+
+
 def test_accounts_are_listed_and_one_that_never_ran_says_so(traded: Command) -> None:
     found = {one["name"]: one for one in traded("accounts", "list", "--json").data}
 

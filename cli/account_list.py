@@ -1,0 +1,56 @@
+"""All accounts at a glance: a line for each."""
+
+from collections.abc import Sequence
+
+from accounts.calendar import exchange_day
+from cli.output import dollars, print_table, say
+from consumers.account_facts import AccountFacts
+from consumers.seats import Seat
+from consumers.settings import AccountSettings
+
+
+def print_accounts(seen: Sequence[tuple[AccountSettings, AccountFacts | None, str]]) -> None:
+    """Write a line for each account, and below what is wrong with those that cannot be read."""
+    print_table(
+        [
+            "Account",
+            "Mode",
+            "Status",
+            ("Open", "right"),
+            ("Exposure", "right"),
+            ("P&L today", "right"),
+            "Seat",
+            ("Lag", "right"),
+        ],
+        (_row(account, facts) for account, facts, _ in seen),
+    )
+    for account, _, fault in seen:
+        if fault:
+            say(f"{account.name}: {fault}")
+
+
+def _row(account: AccountSettings, facts: AccountFacts | None) -> list[object]:
+    mode = account.mode.lower()
+    if facts is None:
+        return [account.name, mode, "unreadable", *["-"] * 5]
+    state = None if facts.folded is None else facts.folded.state
+    if state is None or state.opened is None:
+        return [account.name, mode, "never run", *["-"] * 3, _seat(facts.seat), "-"]
+    limits = facts.limits.limits
+    return [
+        account.name,
+        mode,
+        state.trading.status.lower(),
+        f"{state.open_position_count}/{limits.max_open_positions}",
+        f"{state.exposure:,.0f}/{limits.max_notional_exposure:,.0f}",
+        dollars(state.pnl_on(exchange_day(facts.now))),
+        _seat(facts.seat),
+        "-" if facts.undecided is None else f"{facts.undecided:,}",
+    ]
+
+
+def _seat(seat: Seat | None) -> str:
+    if seat is None:
+        return "-"
+    standby = f" +{len(seat.standbys)}" if seat.standbys else ""
+    return ("taken" if seat.holder else "nobody") + standby

@@ -1,0 +1,81 @@
+"""An account as it was: folded to exactly an offset of its log, or to a time."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from accounts.evolve import evolve
+from accounts.state import AccountState
+from consumers.account_history import history
+from consumers.account_states import Folded
+from consumers.cluster import Cluster
+from consumers.errors import NotFoundError
+from consumers.scan import ends
+from events.codec import Codec
+from events.identifiers import AccountName
+from events.topics import log_of
+
+
+def account_as_of(
+    cluster: Cluster,
+    account: AccountName,
+    codec: Codec,
+    point: int | datetime,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+) -> Folded | None:
+    """Return the account as it was at `point` of its log; None when it has no log yet.
+
+    An offset is the next one: every event before it is folded, and no other. This is what a
+    decision stores as `seen.log`. A time ends the log behind its last event that occurred at that
+    time or before; all before that is folded, so that the state is one that there was. (What a
+    process says of itself is stamped by the wall clock, in a historical run as well.)
+
+    Raises:
+        NotFoundError: The log does not reach to that offset.
+        ConfigurationError: A record is no event of this account.
+        ServiceUnreachable: Kafka or the registry does not answer.
+    """
+    name = log_of(account).name
+    end = ends(cluster, [name])[name]
+    if end is None:
+        return None
+    if isinstance(point, int):
+        if point > end:
+            raise NotFoundError(
+                f"the log of {account} ends at offset {end}: {point} is yet to come"
+            )
+        return _to_offset(cluster, account, codec, point, on_progress)
+    return _to_time(cluster, account, codec, point, on_progress)
+
+
+def _to_offset(
+    cluster: Cluster,
+    account: AccountName,
+    codec: Codec,
+    offset: int,
+    on_progress: Callable[[int, int], None],
+) -> Folded:
+    state = AccountState()
+
+    def progress(at: int, _end: int) -> None:
+        on_progress(min(at, offset), offset)
+
+    for at, event in history(cluster, account, codec, progress):
+        if at >= offset:
+            break
+        state = evolve(state, event)
+    return Folded(state, offset)
+
+
+def _to_time(
+    cluster: Cluster,
+    account: AccountName,
+    codec: Codec,
+    moment: datetime,
+    on_progress: Callable[[int, int], None],
+) -> Folded:
+    state, found = AccountState(), Folded(AccountState(), 0)
+    for at, event in history(cluster, account, codec, on_progress):
+        state = evolve(state, event)
+        if event.envelope.occurred_at <= moment:
+            found = Folded(state, at + 1)
+    return found

@@ -1,0 +1,57 @@
+"""Who sits at an account, who stands by, and what waits."""
+
+import time
+
+from consumers.seats import Seat, seat_of, undecided
+from events.identifiers import AccountName
+from tests.dispatcher.world import PATIENCE_S, World, fresh_advice
+
+
+def _seat_when(world: World, account: AccountName, members: int) -> Seat:
+    """Return the seat as soon as so many processes are members, one of them with the seat."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        seat = seat_of(world.cluster, account)
+        if (seat.holder is not None) + len(seat.standbys) == members and (
+            seat.holder is not None or not members
+        ):
+            return seat
+        assert time.monotonic() < deadline, seat
+
+
+def test_nobody_sits_where_nobody_runs(world: World) -> None:
+    account = world.open_account()
+
+    assert seat_of(world.cluster, account).holder is None
+    assert seat_of(world.cluster, account).standbys == ()
+
+
+def test_the_incumbent_has_the_seat_and_the_standby_takes_it(world: World) -> None:
+    account = world.open_account()
+    first = world.start(account)
+    incumbent = _seat_when(world, account, 1).holder
+    assert incumbent is not None
+    assert incumbent.client_id.endswith(f"-{first.process.pid}")
+
+    second = world.start(account)
+    both = _seat_when(world, account, 2)
+
+    assert both.holder == incumbent
+    assert [one.client_id.rsplit("-", 1)[1] for one in both.standbys] == [f"{second.process.pid}"]
+    first.kill()
+    left = _seat_when(world, account, 1)
+    assert left.holder == both.standbys[0]
+
+
+def test_what_waits_is_counted_in_records(world: World) -> None:
+    account = world.open_account()
+    world.publish(fresh_advice(1), fresh_advice(2))
+    world.append("recommendations", b"no event")
+    assert undecided(world.cluster, account, 0) == 3
+    assert undecided(world.cluster, account, 1) == 2
+
+    world.catch_up(account)
+
+    # The dead letter was the last: the account's own log does not know of it, its group does.
+    assert world.state(account).next_recommendation_offset == 2
+    assert undecided(world.cluster, account, 2) == 0
