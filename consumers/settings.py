@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_type
 from immutables import Map
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -24,19 +22,16 @@ from pydantic import (
 from accounts.limits import LARGE, TINY, Limits
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
+from consumers.settings_alpaca import AlpacaSettings
 from consumers.settings_source import chosen_file, explain, read_tree
-from consumers.settings_values import Dollars, Flag, StartFrom, Text, Whole, strict
+from consumers.settings_values import Dollars, Flag, StartFrom, Table, Text, Whole, strict
 from events.identifiers import AccountName, account_name
 from events.order import ExecutionMode
 
 _PRESETS: Final[dict[str, Limits]] = {"large": LARGE, "tiny": TINY}
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class KafkaSettings(_Table):
+class KafkaSettings(Table):
     """Where Kafka is. Only in ``development`` may topics have fewer than 3 replicas.
 
     `topic_prefix` stands before every topic, group and transactional id, so that several systems
@@ -53,19 +48,19 @@ class KafkaSettings(_Table):
         return Cluster(self.bootstrap_servers, self.topic_prefix)
 
 
-class RegistrySettings(_Table):
+class RegistrySettings(Table):
     """Where the schema registry is: the base URL of its Confluent-compatible interface."""
 
     url: Annotated[Text, Field(pattern=r"^https?://")]
 
 
-class PostgresSettings(_Table):
+class PostgresSettings(Table):
     """Where projections keep their tables. A dispatcher needs none of this."""
 
     dsn: SecretStr
 
 
-class SimulationSettings(_Table):
+class SimulationSettings(Table):
     """How the simulated broker fills: slippage in basis points, fee in US dollars per order."""
 
     slippage_bps: Annotated[Whole, Field(ge=0, le=10_000)] = 5
@@ -73,7 +68,7 @@ class SimulationSettings(_Table):
     partial_fills: Flag = False
 
 
-class TuningSettings(_Table):
+class TuningSettings(Table):
     """Time limits and batch sizes of one dispatcher.
 
     `submit_window_ms` must end before a standby may take the seat (`session_timeout_ms`);
@@ -100,14 +95,14 @@ class TuningSettings(_Table):
 
 if TYPE_CHECKING:
 
-    class LimitOverrides(_Table):
+    class LimitOverrides(Table):
         """Any of the fields of `Limits`; made below from the fields themselves."""
 
 else:
     _HINTS = get_type_hints(Limits)
     LimitOverrides = create_model(
         "LimitOverrides",
-        __base__=_Table,
+        __base__=Table,
         **{field.name: (strict(_HINTS[field.name]), None) for field in fields(Limits)},
     )
 
@@ -125,11 +120,11 @@ def overridden(limits: Limits, given: LimitOverrides) -> Limits:
     return replace(limits, **changes)
 
 
-class AccountSettings(_Table):
+class AccountSettings(Table):
     """One account: what it is, where its story starts, its limits, how it is simulated."""
 
     name: Annotated[Text, AfterValidator(account_name)]
-    mode: Literal[ExecutionMode.SIMULATED]
+    mode: Literal[ExecutionMode.SIMULATED, ExecutionMode.ALPACA_PAPER]
     preset: Literal["large", "tiny"]
     start_from: StartFrom
     starting_cash: Annotated[Dollars, Field(gt=0)]
@@ -138,6 +133,7 @@ class AccountSettings(_Table):
     ledger: Annotated[Path, Field(strict=False)] | None = None
     limit_overrides: LimitOverrides = Field(default_factory=LimitOverrides, alias="limits")
     simulation: SimulationSettings = SimulationSettings()
+    alpaca: AlpacaSettings | None = None
     tuning: TuningSettings = TuningSettings()
 
     @property
@@ -159,17 +155,38 @@ class AccountSettings(_Table):
     @model_validator(mode="before")
     @classmethod
     def _own_account_number(cls, table: dict[str, Any]) -> dict[str, Any]:
+        if table.get("mode") != ExecutionMode.SIMULATED:
+            return table
         return {"broker_account_number": f"sim-{table.get('name')}", **table}
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.clock == "historical" and self.mode is not ExecutionMode.SIMULATED:
             raise ValueError('clock = "historical" is possible only with mode = "SIMULATED"')
+        if self.mode is ExecutionMode.ALPACA_PAPER:
+            self._is_at_alpaca()
+        elif self.alpaca is not None:
+            raise ValueError('an alpaca table needs mode = "ALPACA_PAPER"')
         self.limits()  # its own rules speak here, not at the first decision
         return self
 
+    def _is_at_alpaca(self) -> None:
+        if self.alpaca is None:
+            raise ValueError('mode = "ALPACA_PAPER" needs an alpaca table with the account\'s keys')
+        if not self.broker_account_number:
+            raise ValueError(
+                "broker_account_number is missing: the broker's own number of the account, such "
+                "as PA3XXXXXXXXX, so that swapped keys are noticed before an order goes out"
+            )
+        least_ms = self.tuning.submit_window_ms + self.alpaca.http_deadline_ms
+        if self.tuning.answer_within_ms < least_ms:
+            raise ValueError(
+                f"tuning.answer_within_ms must be at least {least_ms}: tuning.submit_window_ms "
+                "plus alpaca.http_deadline_ms"
+            )
 
-class Settings(_Table):
+
+class Settings(Table):
     """Everything of one `dispatcher.toml`, checked."""
 
     kafka: KafkaSettings
@@ -239,8 +256,10 @@ def config_hash(account: AccountSettings) -> str:
 
     Where the simulated broker keeps its ledger is left out; a secret is not in an account at all.
     """
-    facts = account.model_dump(exclude={"ledger", "limit_overrides", "preset"})
+    facts = account.model_dump(exclude={"ledger", "limit_overrides", "preset", "alpaca"})
     facts["limits"] = account.limits()
+    if account.alpaca is not None:
+        facts["alpaca"] = account.alpaca.model_dump(exclude={"key_id", "secret_key"})
     return sha256(_canonical(facts).encode()).hexdigest()[:16]
 
 

@@ -16,7 +16,11 @@ from consumers.settings_values import EnvironmentText
 PREFIX: Final = "DISPATCHER__"
 CONFIG_VARIABLE: Final = "DISPATCHER_CONFIG"
 DEFAULT_FILE: Final = Path("dispatcher.toml")
+SECRETS: Final = frozenset({"dsn", "key_id", "secret_key"})
+"""Keys whose variable may end in ``_FILE`` and name a file that holds the value."""
+
 _SEPARATOR: Final = "__"
+_FILE: Final = "_file"
 _ACCOUNT_DEPTH: Final = 2
 _NO_KEY: Final = re.compile(r"function-|literal\[|\[key\]$|datetime$")
 _ENUM_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
@@ -54,7 +58,7 @@ def read_tree(file: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"configuration {file} is not valid TOML: {error}") from None
     for variable, value in _overrides(environ):
-        _lay_over(tree, variable, value)
+        _lay_over(tree, variable, _value(variable, value, environ))
     return tree
 
 
@@ -93,8 +97,30 @@ def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield variable, environ[variable]
 
 
+def _names_a_file(variable: str) -> bool:
+    key = variable.lower().rpartition(_SEPARATOR)[2]
+    return key.removesuffix(_FILE) in SECRETS and key.endswith(_FILE)
+
+
+def _value(variable: str, value: str, environ: Mapping[str, str]) -> str:
+    if not _names_a_file(variable):
+        return value
+    plain = variable[: -len(_FILE)]
+    if plain in environ:
+        raise ConfigurationError(f"{plain} and {variable} are both set: set one of them")
+    try:
+        return Path(value).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the file that {variable} names cannot be read: {type(error).__name__}: check its "
+            "path and permissions"
+        ) from None
+
+
 def _path(variable: str) -> list[str]:
     parts = variable.removeprefix(PREFIX).lower().split(_SEPARATOR)
+    if _names_a_file(variable):
+        parts[-1] = parts[-1].removesuffix(_FILE)
     if len(parts) >= _ACCOUNT_DEPTH and parts[0] == "accounts":
         parts[1] = parts[1].replace("_", "-")
     return parts

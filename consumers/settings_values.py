@@ -14,7 +14,15 @@ from types import GenericAlias
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from immutables import Map
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Strict
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+)
 
 from events.values import EXACT, MONEY_SCALE
 
@@ -22,6 +30,12 @@ _WHOLE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _TRUTH: Final = {"true": True, "false": False}
 _MONEY_LIMIT: Final = Decimal(10) ** 15
+
+
+class Table(BaseModel):
+    """A table of the configuration: an unknown key is refused, and no value is shown in a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class EnvironmentText(str):

@@ -1,0 +1,116 @@
+"""An account at Alpaca: its keys come from the environment, its orders go to paper."""
+
+from pathlib import Path
+
+import pytest
+
+from consumers.errors import ConfigurationError
+from consumers.settings import Settings, config_hash, load_settings
+
+PLAIN = """
+[kafka]
+bootstrap_servers = "127.0.0.1:9092"
+[registry]
+url = "http://127.0.0.1:8081"
+[accounts.paper]
+mode = "ALPACA_PAPER"
+preset = "large"
+start_from = "latest"
+starting_cash = 100_000
+broker_account_number = "PA3ABCDEFGHI"
+"""
+KEY = "DISPATCHER__ACCOUNTS__PAPER__ALPACA__KEY_ID"
+SECRET = "DISPATCHER__ACCOUNTS__PAPER__ALPACA__SECRET_KEY"  # noqa: S105 -- a variable's name
+KEYS = {KEY: "PK123", SECRET: "hush-hush"}
+
+
+def load(tmp_path: Path, text: str = PLAIN, **environ: str) -> Settings:
+    """Return the settings of a file with `text`."""
+    file = tmp_path / "dispatcher.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file, environ)
+
+
+def refusal(tmp_path: Path, text: str = PLAIN, **environ: str) -> str:
+    """Return the sentence by which they are refused."""
+    with pytest.raises(ConfigurationError) as raised:
+        load(tmp_path, text, **environ)
+    return str(raised.value)
+
+
+def test_keys_come_from_the_environment_and_print_as_stars(tmp_path: Path) -> None:
+    account = load(tmp_path, **KEYS).account("paper")
+
+    assert account.alpaca is not None
+    assert account.alpaca.credentials.secret.get_secret_value() == "hush-hush"
+    assert "hush-hush" not in repr(account)
+    assert account.alpaca.trading_url == "https://paper-api.alpaca.markets"
+
+
+def test_a_secret_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush-hush\n", encoding="utf-8")
+
+    account = load(tmp_path, **{KEY: "PK123", f"{SECRET}_FILE": str(secret)}).account("paper")
+
+    assert account.alpaca is not None
+    assert account.alpaca.credentials.secret.get_secret_value() == "hush-hush"
+
+
+def test_a_secret_from_two_places_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path, **KEYS, **{f"{SECRET}_FILE": "/nowhere"})
+
+    assert "are both set" in told
+
+
+def test_a_file_that_cannot_be_read_is_named_by_its_variable(tmp_path: Path) -> None:
+    told = refusal(tmp_path, **{KEY: "PK123", f"{SECRET}_FILE": str(tmp_path / "none")})
+
+    assert f"the file that {SECRET}_FILE names cannot be read" in told
+
+
+def test_keys_in_the_shared_file_are_refused_unseen(tmp_path: Path) -> None:
+    text = PLAIN + '[accounts.paper.alpaca]\nkey_id = "PK123"\nsecret_key = "hush-hush"\n'
+
+    told = refusal(tmp_path, text)
+
+    assert "must not be written into a file that is shared" in told
+    assert "hush-hush" not in told
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('trading_url = "https://api.alpaca.markets"', "this account trades paper"),
+        ('trading_url = "http://paper-api.alpaca.markets"', "in the clear"),
+        ('stream_url = "wss://example.com/stream"', "neither paper-api.alpaca.markets"),
+        ("http_deadline_ms = 20_000", "tuning.answer_within_ms must be at least 23000"),
+        ('tradingurl = "x"', "tradingurl is not a known key"),
+    ],
+)
+def test_what_could_reach_real_money_is_refused_in_words(
+    tmp_path: Path, line: str, sentence: str
+) -> None:
+    assert sentence in refusal(tmp_path, f"{PLAIN}[accounts.paper.alpaca]\n{line}\n", **KEYS)
+
+
+def test_the_brokers_number_of_the_account_must_be_said(tmp_path: Path) -> None:
+    text = PLAIN.replace('broker_account_number = "PA3ABCDEFGHI"\n', "")
+
+    assert "broker_account_number is missing" in refusal(tmp_path, text, **KEYS)
+
+
+def test_a_simulated_account_has_no_keys(tmp_path: Path) -> None:
+    text = PLAIN.replace("ALPACA_PAPER", "SIMULATED")
+
+    assert 'an alpaca table needs mode = "ALPACA_PAPER"' in refusal(tmp_path, text, **KEYS)
+
+
+def test_other_keys_are_the_same_configuration_and_another_host_is_not(tmp_path: Path) -> None:
+    account = load(tmp_path, **KEYS).account("paper")
+    rotated = load(tmp_path, **(KEYS | {SECRET: "another"})).account("paper")
+    text = f'{PLAIN}[accounts.paper.alpaca]\ntrading_url = "http://127.0.0.1:1"\n'
+    elsewhere = load(tmp_path, text, **KEYS).account("paper")
+
+    assert config_hash(account) == config_hash(rotated)
+    assert config_hash(account) != config_hash(elsewhere)
