@@ -13,6 +13,7 @@ from consumers.errors import BadInputError
 from consumers.publish import PublishResult, parse_lines
 from consumers.publish import publish as send
 from consumers.story import tell
+from consumers.tables import Rows, rows_of_recommendation
 from events.identifiers import RECOMMENDATION_ID_MAX
 from events.recommendation import RecommendationIssued
 
@@ -47,14 +48,18 @@ def show(
         int, typer.Argument(metavar="ID", min=1, max=RECOMMENDATION_ID_MAX)
     ],
     *,
+    account: Annotated[str | None, typer.Option(help="Only what this account did.")] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what became of a recommendation in every configured account, from the logs.
+    """Tell what became of a recommendation in every configured account, and why.
 
-    Example: dispatcher recommendations show 20140102017
+    Everything is read from the logs; what the tables have stands beside it if they answer.
+
+    Example: dispatcher recommendations show 20140102017 --account tiny
     """
     settings = settings_from(config)
+    accounts = None if account is None else [settings.account(account)]
     codec = checked_codec(settings)
     with progress("reading") as bar:
         story = tell(
@@ -62,8 +67,12 @@ def show(
             codec,
             recommendation_id,
             lambda topic, at, end: bar.show(at, end, f"reading {topic}"),
+            accounts,
         )
-    print_story(story, as_json=as_json)
+    rows = Rows(fault="the configuration has no [postgres]")
+    if settings.postgres is not None:
+        rows = rows_of_recommendation(settings.postgres_dsn(), recommendation_id)
+    print_story(story, rows, as_json=as_json)
 
 
 def _sentence(done: PublishResult) -> str:

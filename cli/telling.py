@@ -1,15 +1,19 @@
 """A recommendation's story, for a reader and as JSON."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from cli.output import dollars, exact, moment, plain, print_json, print_table, say
+from cli.story_short import InShort, gates_of, in_short, why
 from consumers.story import Refusal, Story, Told
+from consumers.tables import Row, Rows
 from events.account import IncidentRecorded, PositionAdjusted
 from events.catalog import LOG_EVENTS, AnyEvent
-from events.decision import GateResult, RecommendationDeclined, RecommendationFailed
+from events.decision import GateResult, RecommendationDeclined, RecommendationFailed, Verdict
+from events.identifiers import AccountName
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -24,18 +28,24 @@ from events.order import (
 from events.recommendation import RecommendationIssued
 
 
-def print_story(story: Story, *, as_json: bool) -> None:
-    """Write the story to stdout."""
+def print_story(story: Story, rows: Rows, *, as_json: bool) -> None:
+    """Write the story to stdout; `rows` are what the tables have of it."""
+    short = {
+        account: in_short(story.issued, told, story.silent.get(account))
+        for account, told in story.accounts.items()
+    }
     if as_json:
         print_json(
             {
                 "recommendation_id": story.recommendation_id,
                 "issued": [_as_json(one) for one in story.issued],
+                "in_short": short,
                 "accounts": {
                     account: [_as_json(one) for one in told]
                     for account, told in story.accounts.items()
                 },
                 "dead_letters": plain(story.dead_letters),
+                "tables": rows,
             }
         )
         return
@@ -45,14 +55,67 @@ def print_story(story: Story, *, as_json: bool) -> None:
         say("  not in the recommendations topic")
     for account, told in story.accounts.items():
         say()
-        say(f"Account {account}: {_end(told)}")
-        _print_events(told)
-        for gates in _gates(told):
-            say()
-            _print_gates(gates)
+        _print_account(account, told, short[account], rows)
     for refusal in story.dead_letters:
         say()
         say(_refused(refusal))
+    if rows.fault is not None:
+        say()
+        say(f"What the tables have is not known: {rows.fault}")
+
+
+def _print_account(account: AccountName, told: Sequence[Told], short: InShort, rows: Rows) -> None:
+    say(f"Account {account}: {short.end}")
+    say(short.sentence)
+    if not told:
+        return
+    if short.steps:
+        say(_times(short))
+    decision = next((one for one in told if isinstance(one.event, _DECISIONS)), None)
+    if decision is not None and isinstance(decision.event, _DECISIONS):
+        say(_gone_by(account, decision.event))
+    say()
+    _print_events(told)
+    if gates := gates_of(told):
+        say()
+        _print_gates(gates)
+    for row in (*rows.status, *rows.executions):
+        if row["account_name"] == account:
+            say(_row(row))
+
+
+def _times(short: InShort) -> str:
+    first, *others = short.steps
+    return f"{first.step.capitalize()} {moment(first.at)}" + "".join(
+        f", {one.step} +{exact(one.after_s or Decimal(0))} s" for one in others
+    )
+
+
+def _gone_by(account: AccountName, decision: OrderIntended | RecommendationDeclined) -> str:
+    market, seen, envelope = decision.market, decision.seen, decision.envelope
+    if market is None:
+        view = "no market"
+    else:
+        quotes = [
+            f"{name} {exact(price)}"
+            for name, price in (("bid", market.bid), ("ask", market.ask))
+            if price is not None
+        ]
+        price = ", ".join([exact(market.reference_price), *quotes])
+        view = f"a market of {price} (from {market.source}, {moment(market.observed_at)})"
+    size = f" Sized: {decision.sizing}." if isinstance(decision, OrderIntended) else ""
+    return (
+        f"It saw {view} and the account as `dispatcher accounts show {account} --as-of {seen.log}` "
+        f"shows it.{size} Configuration {envelope.config_hash}, build {envelope.build}, run "
+        f"{envelope.dispatcher_run_id}."
+    )
+
+
+def _row(row: Row) -> str:
+    if "status" in row:
+        return f"In recommendation_status: {row['status']}"
+    price = "-" if row["entry_price"] is None else exact(row["entry_price"])
+    return f"In dispatch_executions: {exact(row['qty'])} at {price}, {row['execution_id']}"
 
 
 def _as_json(told: Told) -> dict[str, object]:
@@ -78,20 +141,8 @@ def _print_events(told: Sequence[Told]) -> None:
 def _print_gates(gates: Sequence[GateResult]) -> None:
     print_table(
         ["Gate", "Verdict", "Why"],
-        ([one.gate, one.verdict.lower().replace("_", " "), _why(one)] for one in gates),
+        ([one.gate, _VERDICTS.get(one.verdict, "?"), why(one)] for one in gates),
     )
-
-
-def _why(gate: GateResult) -> str:
-    if not gate.observed:
-        return gate.reason
-    return f"{gate.reason} ({gate.observed}; asked for: {gate.threshold})"
-
-
-def _gates(told: Sequence[Told]) -> Iterator[Sequence[GateResult]]:
-    for one in told:
-        if isinstance(one.event, RecommendationDeclined | OrderIntended):
-            yield one.event.gates
 
 
 def _when(event: AnyEvent) -> datetime | None:
@@ -112,7 +163,8 @@ def _what(event: AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 -- one case p
         case RecommendationIssued():
             return (
                 f"{event.action} {event.ticker} ({event.instrument_type}, {event.strategy_type}) "
-                f"at {dollars(event.reference_price)}, confidence {exact(event.confidence)}"
+                f"at {dollars(event.reference_price)}, confidence {exact(event.confidence)}: "
+                f"{event.reason}"
             )
         case RecommendationDeclined():
             return "by " + ", ".join(event.declined_by)
@@ -152,14 +204,6 @@ def _order(terms: OrderTerms) -> str:
     )
 
 
-def _end(told: Sequence[Told]) -> str:
-    kinds = {type(one.event) for one in told}
-    for kind, words in _ENDS.items():
-        if kind in kinds:
-            return words
-    return "not decided yet" if not kinds else "open"
-
-
 def _refused(refusal: Refusal) -> str:
     said = refusal.headers
     return (
@@ -169,15 +213,9 @@ def _refused(refusal: Refusal) -> str:
 
 
 _CAPITAL: Final = re.compile(r"([A-Z])")
-_ENDS: Final[dict[type, str]] = {
-    # the first that is found tells the end: a fill makes it executed, whatever came afterwards
-    OrderFilled: "executed",
-    RecommendationFailed: "failed",
-    RecommendationDeclined: "declined",
-    OrderRejected: "rejected",
-    OrderExpired: "expired",
-    OrderCanceled: "expired",
-    OrderOutcomeUnknown: "open, its outcome is unknown",
-    OrderAccepted: "open, the broker has the order",
-    OrderIntended: "open, the order is on its way",
+_DECISIONS: Final = (OrderIntended, RecommendationDeclined)
+_VERDICTS: Final = {
+    Verdict.PASSED: "passed",
+    Verdict.DECLINED: "DECLINED",
+    Verdict.NOT_APPLICABLE: "-",
 }

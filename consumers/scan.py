@@ -61,6 +61,25 @@ def scan(
                 )
 
 
+def first_offset_at(cluster: Cluster, name: str, moment_ms: int) -> int:
+    """Return the first offset of topic `name` whose record was written at `moment_ms` or later.
+
+    Unix milliseconds, by the writers' clocks; the topic's end where there is no such record.
+
+    Raises:
+        ConfigurationError: The topic does not exist.
+        ServiceUnreachable: Kafka does not answer.
+    """
+    with _reader(cluster) as consumer:
+        topic = _existing(consumer, cluster, name)
+        asked = TopicPartition(topic, 0, moment_ms)
+        try:
+            [found] = consumer.offsets_for_times([asked], timeout=_METADATA_TIMEOUT_S)
+        except KafkaException as error:
+            raise unreachable(error) from error
+        return found.offset if found.offset >= 0 else watermarks(consumer, topic)[1]
+
+
 def ends(cluster: Cluster, names: list[str]) -> dict[str, int | None]:
     """Return the end of each topic by its plain name, None where the topic does not exist.
 

@@ -75,11 +75,21 @@ def undecided(cluster: Cluster, account: AccountName, next_offset: int) -> int:
         ConfigurationError: There is no topic of recommendations.
         ServiceUnreachable: Kafka does not answer.
     """
+    start = max(decided_to(cluster, account), next_offset)
+    return sum(1 for _ in scan(cluster, RECOMMENDATIONS.name, start=start))
+
+
+def decided_to(cluster: Cluster, account: AccountName) -> int:
+    """Return the offset of the next recommendation that the account's group has to decide.
+
+    0 where it has none, or where Kafka has dropped it after a quiet week.
+
+    Raises:
+        ServiceUnreachable: Kafka does not answer.
+    """
     config = consumer_config(cluster.bootstrap_servers, cluster.dispatchers_of(account))
     asking = Consumer({**config, "log_level": 0})  # it never joins the group whose name it has
     try:
-        committed = committed_offset(asking, cluster.topic(RECOMMENDATIONS.name)) or 0
+        return committed_offset(asking, cluster.topic(RECOMMENDATIONS.name)) or 0
     finally:
         asking.close()
-    start = max(committed, next_offset)
-    return sum(1 for _ in scan(cluster, RECOMMENDATIONS.name, start=start))

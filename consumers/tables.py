@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
@@ -114,6 +115,39 @@ def failures_with_id(dsn: str, beginning: str) -> list[Row]:
         """,
         (beginning,),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the tables have of one recommendation; or why nobody can tell (`fault`)."""
+
+    status: Sequence[Row] = ()
+    executions: Sequence[Row] = ()
+    fault: str | None = None
+
+
+def rows_of_recommendation(dsn: str, recommendation_id: int) -> Rows:
+    """Return a recommendation's rows of `recommendation_status` and `dispatch_executions`.
+
+    A database that does not answer, or lacks the tables, is a sentence: the logs tell without it.
+    """
+    try:
+        return Rows(
+            rows(
+                dsn,
+                "SELECT * FROM recommendation_status WHERE recommendation_id = %s "
+                "ORDER BY account_name",
+                (recommendation_id,),
+            ),
+            rows(
+                dsn,
+                "SELECT * FROM dispatch_executions WHERE recommendation_id = %s "
+                "ORDER BY account_name",
+                (recommendation_id,),
+            ),
+        )
+    except (ServiceUnreachable, ConfigurationError) as error:
+        return Rows(fault=str(error))
 
 
 def checkpoints(dsn: str) -> list[Row]:

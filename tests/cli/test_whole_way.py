@@ -63,6 +63,8 @@ def test_a_story_shows_gates_order_and_fill_with_their_offsets(traded: Command) 
     assert answer.code == 0
     assert "Account large-default: executed" in answer.out
     assert "Account tiny: not decided yet" in answer.out
+    assert "Nothing is decided: it has never run." in answer.out
+    assert "Bought 24 MSFT at 100.300125 on average, 2,407.20 in all." in answer.out
     assert "confidence" in answer.out
     assert max(len(one) for one in answer.out.splitlines()) <= 80
 
@@ -83,6 +85,41 @@ def test_a_declined_recommendation_names_its_gates(traded: Command) -> None:
 
     assert "Account large-default: declined" in answer.out
     assert "by confidence" in answer.out
+    told = " ".join(answer.out.split())
+    assert "Nothing was ordered: confidence declined, not sure enough" in told
+    assert "(0.1; asked for: at least 0.35)" in told
+
+
+def test_a_story_in_short_says_how_long_each_step_took_and_from_which_state_it_was_decided(
+    traded: Command,
+) -> None:
+    story = traded("recommendations", "show", str(BOUGHT), "--account", "large-default", "--json")
+
+    assert list(story.data["accounts"]) == ["large-default"]
+    short = story.data["in_short"]["large-default"]
+    assert [one["step"] for one in short["steps"]] == ["issued", "intended", "accepted", "filled"]
+    assert [one["after_s"] for one in short["steps"]] == [None, "0", "0", "0"]
+    [first, *_] = story.data["accounts"]["large-default"]
+    assert short["seen"]["log"] == first["offset"]
+    told = " ".join(traded("recommendations", "show", str(BOUGHT)).out.split())
+    assert f"`dispatcher accounts show large-default --as-of {first['offset']}`" in told
+
+
+def test_a_story_has_its_rows_and_does_without_them_where_postgresql_is_down(
+    traded: Command,
+) -> None:
+    down = {"DISPATCHER__POSTGRES__DSN": "postgresql://somebody:hush@127.0.0.1:9/nothing"}
+
+    up = traded("recommendations", "show", str(BOUGHT), "--json").data["tables"]
+    without = traded("recommendations", "show", str(BOUGHT), environ=down)
+
+    assert [one["status"] for one in up["status"]] == ["executed"]
+    assert [one["qty"] for one in up["executions"]] == ["24"]
+    assert up["fault"] is None
+    assert without.code == 0
+    assert "What the tables have is not known: PostgreSQL gives no answer" in without.out
+    assert "hush" not in without.out
+    assert "Account large-default: executed" in without.out
 
 
 def test_a_recommendation_that_nobody_issued_is_not_found(traded: Command) -> None:
