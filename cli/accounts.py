@@ -9,7 +9,7 @@ from cli.account_json import account_as_json
 from cli.account_list import print_accounts
 from cli.account_view import print_account
 from cli.context import checked_codec, service_settings, settings_from
-from cli.output import AsJson, Config, Logs, print_json, progress, say
+from cli.output import AsJson, Config, Logs, print_json, progress, say, snapshot_note
 from cli.periods import AsOf, point_of_log
 from cli.what_if import what_if
 from consumers.account_facts import AccountFacts, account_facts
@@ -66,7 +66,15 @@ def list_(*, config: Config = None, as_json: AsJson = False) -> None:
     seen: list[tuple[AccountSettings, AccountFacts | None, str]] = []
     for account in settings.accounts.values():
         try:
-            seen.append((account, account_facts(settings, account, codec), ""))
+            with progress(f"reading the log of {account.name}") as bar:
+                facts = account_facts(
+                    settings,
+                    account,
+                    codec,
+                    on_progress=bar.show,
+                    on_ignored=snapshot_note(account.name),
+                )
+            seen.append((account, facts, ""))
         except ConfigurationError as error:  # one damaged log must not hide the other accounts
             seen.append((account, None, str(error)))
     if as_json:
@@ -91,7 +99,14 @@ def show(name: Name, *, as_of: AsOf = None, config: Config = None, as_json: AsJs
     point, settings = None if as_of is None else point_of_log(as_of), settings_from(config)
     account, codec = settings.account(name), checked_codec(settings)
     with progress(f"reading the log of {name}") as bar:
-        facts = account_facts(settings, account, codec, as_of=point, on_progress=bar.show)
+        facts = account_facts(
+            settings,
+            account,
+            codec,
+            as_of=point,
+            on_progress=bar.show,
+            on_ignored=snapshot_note(name),
+        )
     if as_json:
         print_json(account_as_json(facts))
         return

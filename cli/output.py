@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -116,6 +116,17 @@ def progress(title: str, total: int | None = None) -> Iterator["Bar"]:
         disable=not console.is_terminal,
     ) as shown:
         yield Bar(shown, shown.add_task(title, total=total))
+
+
+def snapshot_note(account: str) -> Callable[[str], None]:
+    """Return what tells a reader, on stderr, why the account's snapshot is ignored."""
+
+    def note(reason: str) -> None:
+        sys.stderr.write(
+            f"warning: the snapshot of {account} is ignored and its whole log read: {reason}\n"
+        )
+
+    return note
 
 
 class Bar:

@@ -7,8 +7,20 @@ import typer
 
 from accounts.state import AccountState, Position
 from cli.context import checked_codec, settings_from
-from cli.output import AsJson, Config, dollars, print_json, print_table, say
+from cli.output import (
+    AsJson,
+    Config,
+    dollars,
+    print_json,
+    print_table,
+    progress,
+    say,
+    snapshot_note,
+)
 from consumers.account_states import folded
+from consumers.settings import Settings
+from events.codec import Codec
+from events.identifiers import AccountName
 
 app = typer.Typer(help="List what accounts hold.", no_args_is_help=True)
 
@@ -35,7 +47,7 @@ def list_(
     found = [
         _told(one.name, state, held)
         for one in wanted
-        if (state := folded(settings, one.account, codec)) is not None
+        if (state := _folded(settings, one.account, codec)) is not None
         for held in sorted(state.positions.values(), key=lambda held: held.symbol)
     ]
     if as_json:
@@ -67,6 +79,17 @@ def list_(
             for one in found
         ),
     )
+
+
+def _folded(settings: Settings, account: AccountName, codec: Codec) -> AccountState | None:
+    with progress(f"reading the log of {account}") as bar:
+        return folded(
+            settings,
+            account,
+            codec,
+            on_progress=bar.show,
+            on_ignored=snapshot_note(account),
+        )
 
 
 def _told(account: str, state: AccountState, held: Position) -> dict[str, Any]:

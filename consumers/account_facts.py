@@ -37,6 +37,7 @@ def account_facts(
     *,
     as_of: int | datetime | None = None,
     on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+    on_ignored: Callable[[str], None] | None = None,
 ) -> AccountFacts:
     """Return what is known of `account`, now or at an offset of its log or a time.
 
@@ -48,7 +49,9 @@ def account_facts(
     """
     cluster = settings.kafka.cluster
     if as_of is None:
-        folded = folded_to_end(settings, account.account, codec)
+        folded = folded_to_end(
+            settings, account.account, codec, on_progress=on_progress, on_ignored=on_ignored
+        )
     else:
         folded = account_as_of(cluster, account.account, codec, as_of, on_progress)
     state = None if folded is None else folded.state

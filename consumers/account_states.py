@@ -1,5 +1,6 @@
 """Accounts as their own logs tell them, for whoever wants to look."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from accounts.state import AccountState
@@ -19,19 +20,42 @@ class Folded:
     log_offset: int
 
 
-def folded(settings: Settings, account: AccountName, codec: Codec) -> AccountState | None:
-    """Return the account folded from its whole log; None when it has no log yet.
+def folded(
+    settings: Settings,
+    account: AccountName,
+    codec: Codec,
+    *,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+    on_ignored: Callable[[str], None] | None = None,
+) -> AccountState | None:
+    """Return the account folded to its log's end, see `folded_to_end`; None when it has no log yet.
 
     Raises:
         ConfigurationError: A record in the log is no event of the account.
         ServiceUnreachable: Kafka or the registry does not answer.
     """
-    found = folded_to_end(settings, account, codec)
+    found = folded_to_end(
+        settings, account, codec, on_progress=on_progress, on_ignored=on_ignored
+    )
     return None if found is None else found.state
 
 
-def folded_to_end(settings: Settings, account: AccountName, codec: Codec) -> Folded | None:
+def folded_to_end(
+    settings: Settings,
+    account: AccountName,
+    codec: Codec,
+    *,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+    on_ignored: Callable[[str], None] | None = None,
+) -> Folded | None:
     """Return the account and where its log ends; None when it has no log yet.
+
+    Args:
+        settings: Where Kafka is.
+        account: Whose log.
+        codec: Knows the schemas.
+        on_progress: Called with the next offset and the end, in offsets.
+        on_ignored: Called with the reason where a snapshot is ignored; None writes a log line.
 
     Raises:
         ConfigurationError: A record in the log is no event of the account.
@@ -41,7 +65,7 @@ def folded_to_end(settings: Settings, account: AccountName, codec: Codec) -> Fol
     name = log_of(account).name
     if ends(cluster, [name])[name] is None:
         return None
-    log = AccountLog(cluster, account, codec)
+    log = AccountLog(cluster, account, codec, on_progress=on_progress, on_ignored=on_ignored)
     try:
         return Folded(log.read_to_end(), log.next_offset)
     finally:

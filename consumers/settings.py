@@ -72,7 +72,8 @@ class TuningSettings(Table):
     """Time limits and batch sizes of one dispatcher.
 
     `submit_window_ms` must end before a standby may take the seat (`session_timeout_ms`);
-    `answer_within_ms` is that window plus the total deadline of one HTTP request.
+    `answer_within_ms` is that window plus the total deadline of one HTTP request. A snapshot is
+    written after so many events of the log, at most once in `snapshot_pause_ms`.
     """
 
     submit_window_ms: Annotated[Whole, Field(gt=0)] = 3_000
@@ -83,6 +84,8 @@ class TuningSettings(Table):
     drain_timeout_ms: Annotated[Whole, Field(gt=0)] = 10_000
     max_batch: Annotated[Whole, Field(gt=0, le=10_000)] = 500
     max_unsubmitted: Annotated[Whole, Field(gt=0, le=16)] = 16
+    snapshot_every_events: Annotated[Whole, Field(gt=0)] = 10_000
+    snapshot_pause_ms: Annotated[Whole, Field(ge=0)] = 30_000
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

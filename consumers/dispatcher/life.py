@@ -28,6 +28,7 @@ from consumers.dispatcher.opening import (
 )
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.seat import Seat
+from consumers.dispatcher.snapshot_writer import SnapshotWriter
 from consumers.dispatcher.tenure import Tenure
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
 from consumers.health import Heartbeat
@@ -39,6 +40,7 @@ from events.topics import RECOMMENDATIONS
 
 RESTART_PAUSE_S: Final = 0.25
 RESTART_PAUSE_S_MAX: Final = 10.0
+FOLDING_TOLD_EVERY_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,12 @@ class Dispatcher:
         self._until_caught_up = until_caught_up
         self._cluster = equipment.cluster
         self._recommendations = self._cluster.topic(RECOMMENDATIONS.name)
-        self._log = AccountLog(self._cluster, self._account.account, equipment.decider.codec)
+        codec = equipment.decider.codec
+        self._log = AccountLog(
+            self._cluster, self._account.account, codec, on_progress=self._folding
+        )
+        self._snapshots = SnapshotWriter(self._cluster, self._account.account, codec, self._tuning)
+        self._folding_told_s = time.monotonic()
         self._tenure: Tenure | None = None
         self._failure: BaseException | None = None
         self._ends_at: int | None = None
@@ -104,6 +111,7 @@ class Dispatcher:
                     break
         finally:
             self._log.close()
+            self._snapshots.close()
         self._say.info("dispatcher_shutdown", recommendations=self._counts.recommendations_read)
         return self._counts
 
@@ -121,6 +129,7 @@ class Dispatcher:
         self._heart.beat()
         self._fold(in_the_seat=False)
         self._failure, self._closing = None, False
+        in_order = False
         consumer = self._join()
         try:
             while not self._done():
@@ -128,10 +137,13 @@ class Dispatcher:
             if self._tenure is not None:
                 reason = "told to stop" if self._stop.is_set() else "caught up"
                 self._tenure.stop(consumer, self._tuning, reason)
+                in_order = True
         finally:
             self._leave("this life is over")
             self._closing = True
             consumer.close()
+        if in_order:  # the seat is the next one's by now: nobody waits for this
+            self._snapshots.finish(self._log)
 
     def _fold(self, *, in_the_seat: bool) -> AccountState:
         """Read the log to its end, and be sure that it is ours to go on with."""
@@ -144,6 +156,12 @@ class Dispatcher:
         if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
             self._with.clock.move_to(state.clock_at)
         return state
+
+    def _folding(self, offset: int, end: int) -> None:
+        self._heart.beat()
+        if time.monotonic() - self._folding_told_s >= FOLDING_TOLD_EVERY_S:
+            self._folding_told_s = time.monotonic()
+            self._say.info("log_folding", offset=offset, end=end, percent=100 * offset // end)
 
     def _join(self) -> Consumer:
         consumer = Consumer(
@@ -183,6 +201,8 @@ class Dispatcher:
         self._tenure.take_in(batch)
         self._moved = self._tenure.turn(consumer, self._tuning, self._ends_at)
         self._achieved |= self._moved
+        if self._tenure is not None:
+            self._snapshots.consider(self._log, idle=not self._moved)
 
     def _done(self) -> bool:
         if self._stop.is_set():

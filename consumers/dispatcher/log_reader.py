@@ -1,6 +1,7 @@
-"""Reading the account's own log to its end, committed events only."""
+"""Reading the account's own log to its end, committed events only, from a snapshot if it can."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -17,10 +18,13 @@ from consumers.kafka import (
     unreachable,
     watermarks,
 )
+from consumers.logs import get_log
+from consumers.snapshots import SnapshotIgnored, newest_snapshot, usable_state
+from events.account import AccountOpened
 from events.catalog import LOG_EVENTS, AnyEvent, LogEvent
 from events.codec import Codec, Undecodable
 from events.identifiers import AccountName
-from events.topics import log_of
+from events.topics import SNAPSHOTS, log_of
 
 _BATCH: Final = 1000
 _OPEN_TRANSACTION_MS_MAX: Final = 15_000
@@ -29,9 +33,29 @@ _OPEN_TRANSACTION_MS_MAX: Final = 15_000
 class AccountLog:
     """The account's log as its dispatcher reads it: from where it stands, to the end."""
 
-    def __init__(self, cluster: Cluster, account: AccountName, codec: Codec) -> None:
-        """Stand at the head of `account`'s log; nothing is read yet."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        account: AccountName,
+        codec: Codec,
+        *,
+        on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+        on_ignored: Callable[[str], None] | None = None,
+    ) -> None:
+        """Stand at the head of `account`'s log; nothing is read yet.
+
+        Args:
+            cluster: Where the log is.
+            account: Whose log it is.
+            codec: Knows the schemas.
+            on_progress: Called while the log is read to its end, with the next offset and the end.
+            on_ignored: Called with the reason where a snapshot is ignored; None writes a log line.
+        """
         self.topic: Final = cluster.topic(log_of(account).name)
+        self._snapshots = cluster.topic(SNAPSHOTS.name)
+        self._on_progress = on_progress
+        self._on_ignored = on_ignored or self._warn
+        self._snapshot_offset = 0
         self._codec = codec
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
         group = f"{cluster.dispatchers_of(account)}.log"
@@ -51,6 +75,11 @@ class AccountLog:
     def next_offset(self) -> int:
         """Return the offset after the last event that was read or written."""
         return self._next_offset
+
+    @property
+    def snapshot_offset(self) -> int:
+        """Return the offset from which the log was read on, 0 where no snapshot was of use."""
+        return self._snapshot_offset
 
     def wrote(self, state: AccountState, ends: dict[str, int]) -> None:
         """Take `state` for true: its events are committed, up to the offsets in `ends`."""
@@ -77,6 +106,7 @@ class AccountLog:
     def read_to_end(self, *, all_of_it: bool = False) -> AccountState:
         """Fold everything up to the end of this moment, and return the account.
 
+        Where nothing is folded yet it begins with the account's newest snapshot, if that is of use.
         The end is the last stable offset: what an open transaction may yet add is not waited for.
         With `all_of_it` it is the high watermark: whoever has taken the seat has ended every open
         transaction by that, and must know what came of them.
@@ -93,11 +123,14 @@ class AccountLog:
                 f"the head of {self.topic} is gone: it starts at offset {low}; this account "
                 "cannot be folded from it. Restore the topic before trading goes on"
             )
+        if self._next_offset == 0 < end:
+            self._begin_with_snapshot(end)
         self._stand(self._next_offset)
         deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
         while self._next_offset < end:
             before = self._next_offset
             self.read_on(timeout_s=0.05)
+            self._on_progress(min(self._next_offset, end), end)
             if self._next_offset > before:
                 deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
             elif time.monotonic() > deadline:
@@ -110,6 +143,37 @@ class AccountLog:
     def close(self) -> None:
         """Let the connection go."""
         self._consumer.close()
+
+    def _begin_with_snapshot(self, end: int) -> None:
+        try:
+            snapshot = newest_snapshot(self._consumer, self._snapshots, self._account, self._codec)
+            if snapshot is None:
+                return
+            self._state = usable_state(
+                snapshot, self._account, log_end=end, opened=self._first_event()
+            )
+        except SnapshotIgnored as ignored:
+            self._on_ignored(str(ignored))
+            return
+        self._next_offset = self._snapshot_offset = snapshot.log_offset
+        get_log(account_name=self._account).info(
+            "snapshot_used", log_offset=snapshot.log_offset, log_end=end
+        )
+
+    def _first_event(self) -> AccountOpened | None:
+        self._stand(0)
+        deadline = time.monotonic() + _OPEN_TRANSACTION_MS_MAX / 1000
+        while time.monotonic() < deadline:
+            batch = consume_batch(self._consumer, 1, 0.05)
+            for message in batch.messages:
+                event = self._event(message)
+                return event if isinstance(event, AccountOpened) else None
+            if batch.ends:
+                return None
+        raise SnapshotIgnored(f"the first event of {self.topic} cannot be read")
+
+    def _warn(self, reason: str) -> None:
+        get_log(account_name=self._account).warning("snapshot_ignored", reason=reason)
 
     def _advance(self, next_offset: int) -> None:
         self._next_offset = max(self._next_offset, next_offset)

@@ -24,6 +24,7 @@ from consumers.version import build
 from events.author import Author
 from events.catalog import LOG_EVENTS
 from events.codec import Codec
+from events.snapshot import AccountSnapshot
 
 Wiring: TypeAlias = Callable[[AccountSettings], tuple[Broker, Clock]]
 
@@ -74,7 +75,7 @@ def run_dispatcher(
         development=settings.kafka.environment == "development",
     )
     codec = Codec(source)
-    codec.prepare(LOG_EVENTS)
+    codec.prepare((*LOG_EVENTS, AccountSnapshot))
     log.info("config_loaded", config_hash=author.config_hash, limits=account.limits())
     broker, clock = (wiring or wire)(account)
     decider = Decider(
