@@ -166,7 +166,7 @@ class AccountLog:
         while time.monotonic() < deadline:
             batch = consume_batch(self._consumer, 1, 0.05)
             for message in batch.messages:
-                event = self._event(message)
+                event = event_of(message, self._account, self._codec)
                 return event if isinstance(event, AccountOpened) else None
             if batch.ends:
                 return None
