@@ -98,7 +98,7 @@ class World:
         """The dispatcher.toml of this world."""
         return self.directory / "dispatcher.toml"
 
-    def open_account(
+    def open_account(  # noqa: PLR0913 -- what an account is made of
         self,
         *,
         preset: str = "large",
@@ -107,9 +107,10 @@ class World:
         tuning: str = "session_timeout_ms = 1500\nsubmit_window_ms = 1000",
         limits: str = "",
         more: str = "",
+        name: str | None = None,
     ) -> AccountName:
         """Configure a new account and create its topics; the exchange never closes for it."""
-        name = account_name(f"a{uuid4().hex[:10]}")
+        name = account_name(name or f"a{uuid4().hex[:10]}")
         off = [] if clock == "historical" else ["trading_hours"]
         self.accounts[name] = f"""
 [accounts.{name}]
