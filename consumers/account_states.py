@@ -34,9 +34,7 @@ def folded(
         ConfigurationError: A record in the log is no event of the account.
         ServiceUnreachable: Kafka or the registry does not answer.
     """
-    found = folded_to_end(
-        settings, account, codec, on_progress=on_progress, on_ignored=on_ignored
-    )
+    found = folded_to_end(settings, account, codec, on_progress=on_progress, on_ignored=on_ignored)
     return None if found is None else found.state
 
 
