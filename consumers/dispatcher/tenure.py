@@ -172,6 +172,8 @@ class Tenure:
             log_offset=self._log.next_offset,
             intents_max=room,
         )
+        if decisions.taken == 0:
+            return  # the first of them waits for its market
         offset = TopicPartition(self._recommendations, 0, decisions.next_offset)
 
         def write() -> dict[str, int]:
