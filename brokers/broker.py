@@ -61,11 +61,18 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAccount:
-    """Whose money it is. Cash and equity in US dollars, None where the broker keeps none."""
+    """Whose money it is. Figures in US dollars, None where the broker keeps none.
+
+    `last_equity` is the equity at the close of the trading day before; `blocked` says in words
+    why the account may not trade, and is empty where it may.
+    """
 
     number: str
     cash: Decimal | None = None
     equity: Decimal | None = None
+    last_equity: Decimal | None = None
+    buying_power: Decimal | None = None
+    blocked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from brokers.books import Activity, ActivityKind
 from brokers.broker import Fill, OrderReport, OrderStatus
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import Side
@@ -21,6 +22,11 @@ _STATUSES: Final = {
 }
 """Statuses that end an order. Every other, known or new, may still fill."""
 
+_ACTIVITIES: Final = {
+    "OPEXP": ActivityKind.EXPIRY,
+    "OPASN": ActivityKind.ASSIGNMENT,
+    "OPEXC": ActivityKind.EXERCISE,
+}
 _SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -120,6 +126,17 @@ class AccountBody(_Foreign):
     account_blocked: bool = False
     trade_suspended_by_user: bool = False
 
+    @property
+    def blocked(self) -> str:
+        """Why the account may not trade, in words; empty where it may."""
+        faults = {
+            f"its status is {self.status}": self.status != "ACTIVE",
+            "trading is blocked": self.trading_blocked,
+            "the account is blocked": self.account_blocked,
+            "its owner has suspended trading": self.trade_suspended_by_user,
+        }
+        return ", ".join(words for words, is_so in faults.items() if is_so)
+
 
 class PositionBody(_Foreign):
     """A holding; `qty` is negative when short."""
@@ -144,6 +161,20 @@ class ActivityBody(_Foreign):
     transaction_time: datetime | None = None
     date: str | None = None
     net_amount: Number | None = None
+
+    def adjustment(self) -> Activity | None:
+        """Return what it changed of a holding, None where it is no such entry."""
+        kind = _ACTIVITIES.get(self.activity_type)
+        if kind is None or self.symbol is None or self.qty is None:
+            return None
+        return Activity(
+            activity_id=self.id,
+            kind=kind,
+            symbol=self.symbol,
+            quantity_change=self.qty,
+            price=self.price or Decimal(0),
+            booked_on=self.date or "",
+        )
 
 
 def read(kind: type[_Body], found: Any) -> _Body | None:  # noqa: ANN401 -- a foreign body

@@ -17,6 +17,7 @@ from brokers.alpaca.bodies import (
 from brokers.alpaca.classify import Outcome, PostAnswer, Verdict, classify
 from brokers.alpaca.orders import order_body
 from brokers.alpaca.transport import AlpacaHttp, Reply, said
+from brokers.books import BrokerBooks
 from brokers.broker import BrokerAccount, BrokerPosition, Fill, OrderReport, OrderRequest
 from brokers.errors import (
     BrokerUnavailable,
@@ -147,7 +148,32 @@ class AlpacaPaperBroker:
     def account(self) -> BrokerAccount:
         """Return whose account this is, and its figures."""
         found = _whole(read(AccountBody, self._http.get("/v2/account")), "account")
-        return BrokerAccount(number=found.account_number, cash=found.cash, equity=found.equity)
+        return BrokerAccount(
+            number=found.account_number,
+            cash=found.cash,
+            equity=found.equity,
+            last_equity=found.last_equity,
+            buying_power=found.buying_power,
+            blocked=found.blocked,
+        )
+
+    def books(self, since: datetime, asked_at: datetime) -> BrokerBooks:
+        """Return everything that reconciling needs, orders and activities since `since`."""
+        account = self.account()
+        orders = {order.broker_order_id: order for order in self.open_orders()}
+        orders |= {order.broker_order_id: order for order in self.orders_since(since)}
+        activities = [
+            found
+            for entry in self.activities("OPEXP,OPASN,OPEXC", since)
+            if (found := entry.adjustment()) is not None
+        ]
+        return BrokerBooks(
+            asked_at=asked_at,
+            account=account,
+            positions=tuple(self.positions()),
+            orders=tuple(orders.values()),
+            activities=tuple(activities),
+        )
 
     def updates(self) -> Iterator[OrderReport]:
         """Return nothing: orders are looked up until they have ended."""

@@ -1,0 +1,43 @@
+"""A broker's books at one moment: what reconciling holds ours against."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from brokers.broker import BrokerAccount, BrokerPosition, OrderReport
+
+
+class ActivityKind(StrEnum):
+    """Why a holding changed at the broker without an order of ours."""
+
+    EXPIRY = "EXPIRY"
+    ASSIGNMENT = "ASSIGNMENT"
+    EXERCISE = "EXERCISE"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One entry of the broker's history. `quantity_change` is signed; `price` is per share."""
+
+    activity_id: str
+    kind: ActivityKind
+    symbol: str
+    quantity_change: Decimal
+    price: Decimal
+    booked_on: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerBooks:
+    """What the broker has, asked for between `asked_at` and now.
+
+    `orders` are those that are open and those that were created since the time asked for.
+    """
+
+    asked_at: datetime
+    account: BrokerAccount
+    positions: tuple[BrokerPosition, ...]
+    orders: tuple[OrderReport, ...]
+    activities: tuple[Activity, ...] = ()

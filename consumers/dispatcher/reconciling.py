@@ -1,0 +1,154 @@
+"""Our books held against the broker's: what differs, and the events that put it right. Pure.
+
+The log knows each order that is ours, open or ended, so an order at the broker that it does not
+know is somebody else's. Holdings in motion (an order open here or there) are not compared: the next
+time will do. What came of an option's end (expiry, assignment, exercise) is booked by the broker's
+own activity, once.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from accounts.decide import plain_text
+from accounts.state import ZERO, AccountState
+from brokers.books import Activity, ActivityKind, BrokerBooks
+from brokers.broker import OrderReport, OrderStatus
+from events import roles
+from events.account import AccountReconciled, AdjustmentKind, PositionAdjusted
+from events.author import Author
+from events.catalog import LogEvent
+from events.identifiers import CLIENT_ORDER_ID_LENGTH_MAX, Leg, RecommendationId
+from events.values import money, quantity
+
+DIFFERENCES_MAX: Final = 50
+_OWN: Final = re.compile(r"(?P<account>[a-z0-9-]+)-(?P<number>\d{1,19})-(?P<leg>entry|stop|target)")
+_HASHED: Final = re.compile(rf"_[0-9a-f]{{{CLIENT_ORDER_ID_LENGTH_MAX - 1}}}")
+_KINDS: Final = {
+    ActivityKind.EXPIRY: AdjustmentKind.EXPIRY,
+    ActivityKind.ASSIGNMENT: AdjustmentKind.ASSIGNMENT,
+    ActivityKind.EXERCISE: AdjustmentKind.EXERCISE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What holding books against each other found.
+
+    `known` are reports about our orders, to be taken up as any look-up's answer is; `late` are
+    orders that the log gave up and the broker has; `differences` are sentences for a person.
+    """
+
+    known: tuple[OrderReport, ...]
+    late: tuple[OrderReport, ...]
+    differences: tuple[str, ...]
+
+
+def compare(state: AccountState, books: BrokerBooks) -> Comparison:
+    """Hold the account as folded against the broker's `books`."""
+    known, late, strangers = list[OrderReport](), list[OrderReport](), list[str]()
+    moving = {order.terms.symbol for order in state.orders.values()}
+    for report in books.orders:
+        name = report.client_order_id
+        if name in state.orders:
+            known.append(report)
+        elif name in state.closed_orders:
+            if _filled(report) > state.closed_orders[name].order.cumulative_quantity or (
+                report.status is OrderStatus.WORKING
+            ):
+                late.append(report)
+        elif not _was_ours(state, report):
+            strangers.append(
+                f"order {report.broker_order_id} ({report.side} {report.quantity} "
+                f"{report.symbol}, client order id {name}) is not ours"
+            )
+        if report.status is OrderStatus.WORKING or report.created_at >= books.asked_at:
+            moving.add(report.symbol)
+    moving |= {report.symbol for report in late}
+    differences = [*strangers, *_positions(state, books, moving)]
+    if len(differences) > DIFFERENCES_MAX:
+        more = len(differences) - DIFFERENCES_MAX
+        differences = [*differences[:DIFFERENCES_MAX], f"and {more} more"]
+    return Comparison(known=tuple(known), late=tuple(late), differences=tuple(differences))
+
+
+def reconciled(
+    comparison: Comparison, books: BrokerBooks, author: Author, now: datetime
+) -> AccountReconciled:
+    """Return the event that says what was found, and the broker's figures."""
+    account = books.account
+    return AccountReconciled(
+        envelope=author.about(
+            f"reconciliation:{now.isoformat()}", roles.RECONCILED, occurred_at=now
+        ),
+        differences=tuple(plain_text(one) for one in comparison.differences),
+        broker_cash=_money(account.cash),
+        broker_equity=_money(account.equity),
+        broker_last_equity=_money(account.last_equity),
+        broker_buying_power=_money(account.buying_power),
+    )
+
+
+def adjustments(
+    state: AccountState, activities: Iterable[Activity], author: Author, now: datetime
+) -> Iterator[LogEvent]:
+    """Yield a `PositionAdjusted` for each activity that the log has not booked yet."""
+    for activity in activities:
+        kind = _KINDS.get(activity.kind)
+        held = state.positions.get(activity.symbol)
+        if kind is None or held is None:
+            continue
+        envelope = author.about(
+            f"activity:{activity.activity_id}", roles.adjusted(kind.lower()), occurred_at=now
+        )
+        if envelope.event_id in state.applied:
+            continue
+        yield PositionAdjusted(
+            envelope=envelope,
+            kind=kind,
+            ticker=held.ticker,
+            symbol=activity.symbol,
+            instrument_type=held.instrument_type,
+            multiplier=held.multiplier,
+            quantity_change=quantity(activity.quantity_change),
+            price=money(activity.price),
+            fees=money(ZERO),
+            broker_activity_id=activity.activity_id,
+        )
+
+
+def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Iterator[str]:
+    theirs = {position.symbol: position.quantity for position in books.positions}
+    for symbol in sorted(state.positions.keys() | theirs.keys()):
+        if symbol in moving:
+            continue
+        held = state.positions.get(symbol)
+        ours, has = ZERO if held is None else held.quantity, theirs.get(symbol, ZERO)
+        if ours != has:
+            yield f"the broker holds {has:f} of {symbol}, our log {ours:f}"
+
+
+def _was_ours(state: AccountState, report: OrderReport) -> bool:
+    """Whether an order that is in none of the state's maps, having filled whole, was one of ours.
+
+    A long account's ids are hashes and cannot be read back: nobody else's look like them.
+    """
+    if state.opened is None:
+        return False
+    own = _OWN.fullmatch(report.client_order_id)
+    if own is None:
+        return _HASHED.fullmatch(report.client_order_id) is not None
+    if own["account"] != state.opened.envelope.account_name:
+        return False
+    return state.is_decided(RecommendationId(int(own["number"])), Leg(own["leg"].upper()))
+
+
+def _filled(report: OrderReport) -> Decimal:
+    return report.fills[-1].cumulative_quantity if report.fills else ZERO
+
+
+def _money(value: Decimal | None) -> Decimal | None:
+    return None if value is None else money(value)
