@@ -1,0 +1,164 @@
+"""Our books against the broker's: what is ours, what is late, what is a difference."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.evolve import evolve
+from brokers.books import Activity, ActivityKind, BrokerBooks
+from brokers.broker import BrokerAccount, BrokerPosition, OrderReport, OrderStatus
+from consumers.dispatcher.reconciling import adjustments, compare, reconciled
+from events.account import AdjustmentKind, PositionAdjusted
+from events.identifiers import BrokerOrderId, ClientOrderId
+from tests.builders import (
+    NOW,
+    a_failure,
+    a_fill,
+    a_halt,
+    an_acceptance,
+    an_account,
+    an_author,
+    an_intent,
+)
+from tests.dispatcher.test_outcomes import a_report
+
+INTENT = an_intent()
+SYMBOL = INTENT.terms.symbol
+QUANTITY = INTENT.terms.quantity
+
+
+def books(
+    *orders: OrderReport,
+    held: dict[str, int] | None = None,
+    **account: Any,  # noqa: ANN401 -- any figure
+) -> BrokerBooks:
+    """Return the broker's books with `orders` and what it holds."""
+    return BrokerBooks(
+        asked_at=NOW + timedelta(minutes=5),
+        account=BrokerAccount(number="PA1", **account),
+        positions=tuple(
+            BrokerPosition(symbol=symbol, quantity=Decimal(quantity))
+            for symbol, quantity in (held or {}).items()
+        ),
+        orders=orders,
+    )
+
+
+def test_equal_books_have_no_difference() -> None:
+    state = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+    filled = a_report(int(QUANTITY), status=OrderStatus.FILLED)
+
+    found = compare(state, books(filled, held={SYMBOL: int(QUANTITY)}))
+
+    assert (found.known, found.late, found.differences) == ((), (), ())
+
+
+def test_an_order_that_is_open_here_is_told_as_any_answer_is() -> None:
+    report = a_report(3)
+
+    found = compare(an_account(INTENT), books(report, held={SYMBOL: 3}))
+
+    assert found.known == (report,)
+    assert found.differences == ()
+
+
+def test_an_order_that_nobody_of_us_placed_is_named() -> None:
+    strange = a_report(client_order_id=ClientOrderId("by-hand"), symbol="TSLA")
+
+    found = compare(an_account(), books(strange))
+
+    assert len(found.differences) == 1
+    assert "by-hand) is not ours" in found.differences[0]
+
+
+@pytest.mark.parametrize("name", ["other-1-entry", "tiny-2-entry", "tiny-x-entry", "1-entry"])
+def test_an_order_id_that_only_looks_like_ours_is_not(name: str) -> None:
+    state = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+    strange = a_report(client_order_id=ClientOrderId(name))
+
+    assert "is not ours" in compare(state, books(strange)).differences[0]
+
+
+def test_an_order_that_shows_up_after_it_was_given_up_is_late() -> None:
+    failed = replace(a_failure(), client_order_id=INTENT.terms.client_order_id)
+    state = an_account(INTENT, failed)
+    report = a_report(2)
+
+    found = compare(state, books(report, held={SYMBOL: 2}))
+
+    assert found.late == (report,)
+    assert found.differences == ()
+
+
+def test_a_holding_that_differs_is_a_difference_in_numbers() -> None:
+    state = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+
+    found = compare(state, books(held={SYMBOL: 3, "TSLA": -2}))
+
+    assert found.differences == (
+        f"the broker holds 3 of {SYMBOL}, our log {QUANTITY:f}",
+        "the broker holds -2 of TSLA, our log 0",
+    )
+
+
+def test_what_is_in_motion_is_not_compared_yet() -> None:
+    at_work = a_report(broker_order_id=BrokerOrderId("b-9"))
+
+    assert compare(an_account(INTENT), books(at_work, held={SYMBOL: 7})).differences == ()
+
+
+def test_many_differences_stay_one_record() -> None:
+    found = compare(an_account(), books(held={f"T{number}": 1 for number in range(500)}))
+
+    assert len(found.differences) == 51
+    assert found.differences[-1] == "and 450 more"
+
+
+def test_what_was_found_becomes_one_event_with_the_brokers_figures() -> None:
+    told = books(
+        held={"TSLA": 1}, cash=Decimal("10.123456789"), equity=Decimal(90), last_equity=Decimal(100)
+    )
+    event = reconciled(compare(an_account(), told), told, an_author(), NOW)
+
+    after = evolve(an_account(), event)
+
+    assert after.differences == ("the broker holds 1 of TSLA, our log 0",)
+    assert after.broker is not None
+    assert (after.broker.cash, after.broker.equity) == (Decimal("10.12345679"), Decimal(90))
+    assert after.broker.buying_power is None
+
+
+def test_an_options_expiry_is_booked_once_by_the_brokers_activity() -> None:
+    state = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+    expiry = Activity(
+        activity_id="20260116::1",
+        kind=ActivityKind.EXPIRY,
+        symbol=SYMBOL,
+        quantity_change=-QUANTITY,
+        price=Decimal(0),
+        booked_on="2026-01-16",
+    )
+
+    [event] = adjustments(state, [expiry], an_author(), NOW)
+    assert isinstance(event, PositionAdjusted)
+    assert event.kind is AdjustmentKind.EXPIRY
+    after = evolve(state, event)
+
+    assert SYMBOL not in after.positions
+    assert list(adjustments(after, [expiry], an_author(), NOW)) == []
+
+
+def test_what_we_never_held_is_not_adjusted() -> None:
+    other = Activity(
+        activity_id="20260116::2",
+        kind=ActivityKind.ASSIGNMENT,
+        symbol="TSLA",
+        quantity_change=Decimal(100),
+        price=Decimal(200),
+        booked_on="2026-01-16",
+    )
+
+    assert list(adjustments(an_account(a_halt()), [other], an_author(), NOW)) == []
