@@ -11,6 +11,7 @@ from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import event_of
 from consumers.kafka import offset_of
 from consumers.scan import ends, scan
+from events.account import AccountOpened
 from events.catalog import LogEvent
 from events.codec import Codec
 from events.identifiers import AccountName
@@ -42,8 +43,12 @@ def history(
     account: AccountName,
     codec: Codec,
     on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+    *,
+    start: int = 0,
 ) -> Iterator[tuple[int, LogEvent]]:
-    """Yield the account's committed events with their offsets; nothing where it has no log.
+    """Yield the account's committed events from `start` on, with their offsets.
+
+    Nothing where it has no log.
 
     Raises:
         ConfigurationError: A record is no event of this account.
@@ -52,8 +57,14 @@ def history(
     name = log_of(account).name
     if ends(cluster, [name])[name] is None:
         return
-    for message in scan(cluster, name, on_progress):
+    for message in scan(cluster, name, on_progress, start=start):
         yield offset_of(message), event_of(message, account, codec)
+
+
+def opening_of(cluster: Cluster, account: AccountName, codec: Codec) -> AccountOpened | None:
+    """Return the first event of the account's log, None where there is none; see `history`."""
+    first = next(history(cluster, account, codec), None)
+    return first[1] if first is not None and isinstance(first[1], AccountOpened) else None
 
 
 def lived(

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
-from consumers.account_history import history
+from consumers.account_history import history, opening_of
 from consumers.account_states import Folded
 from consumers.cluster import Cluster
 from consumers.errors import NotFoundError
-from consumers.scan import ends
+from consumers.scan import ends, reader
+from consumers.snapshots import SnapshotIgnored, newest_snapshot, usable_state
 from events.codec import Codec
 from events.identifiers import AccountName
-from events.topics import log_of
+from events.topics import SNAPSHOTS, log_of
 
 
 def account_as_of(
@@ -43,23 +45,46 @@ def account_as_of(
             raise NotFoundError(
                 f"the log of {account} ends at offset {end}: {point} is yet to come"
             )
-        return _to_offset(cluster, account, codec, point, on_progress)
-    return _to_time(cluster, account, codec, point, on_progress)
+        base = _base(cluster, account, codec, point)
+        return _to_offset(cluster, account, codec, base, point, on_progress)
+    base = _base(cluster, account, codec, end)
+    found = _to_time(cluster, account, codec, base, point, on_progress)
+    if found is None and base.log_offset:  # it lies before the snapshot
+        found = _to_time(cluster, account, codec, _NOTHING, point, on_progress)
+    return found or _NOTHING
+
+
+_NOTHING: Final = Folded(AccountState(), 0)
+
+
+def _base(cluster: Cluster, account: AccountName, codec: Codec, log_end: int) -> Folded:
+    """Return the account's newest snapshot if it is of `log_end` or before and fits, or nothing."""
+    with reader(cluster) as consumer:
+        try:
+            snapshot = newest_snapshot(consumer, cluster.topic(SNAPSHOTS.name), account, codec)
+            if snapshot is None or snapshot.log_offset > log_end:
+                return _NOTHING
+            opened = opening_of(cluster, account, codec)
+            state = usable_state(snapshot, account, log_end=log_end, opened=opened)
+        except SnapshotIgnored:
+            return _NOTHING
+    return Folded(state, snapshot.log_offset)
 
 
 def _to_offset(
     cluster: Cluster,
     account: AccountName,
     codec: Codec,
+    base: Folded,
     offset: int,
     on_progress: Callable[[int, int], None],
 ) -> Folded:
-    state = AccountState()
+    state = base.state
 
     def progress(at: int, _end: int) -> None:
         on_progress(min(at, offset), offset)
 
-    for at, event in history(cluster, account, codec, progress):
+    for at, event in history(cluster, account, codec, progress, start=base.log_offset):
         if at >= offset:
             break
         state = evolve(state, event)
@@ -70,11 +95,12 @@ def _to_time(
     cluster: Cluster,
     account: AccountName,
     codec: Codec,
+    base: Folded,
     moment: datetime,
     on_progress: Callable[[int, int], None],
-) -> Folded:
-    state, found = AccountState(), Folded(AccountState(), 0)
-    for at, event in history(cluster, account, codec, on_progress):
+) -> Folded | None:
+    state, found = base.state, None
+    for at, event in history(cluster, account, codec, on_progress, start=base.log_offset):
         state = evolve(state, event)
         if event.envelope.occurred_at <= moment:
             found = Folded(state, at + 1)

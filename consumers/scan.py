@@ -35,7 +35,7 @@ def scan(
         ConfigurationError: The topic does not exist.
         ServiceUnreachable: Kafka does not answer, or nothing moves for 20 s.
     """
-    with _reader(cluster) as consumer:
+    with reader(cluster) as consumer:
         topic = _existing(consumer, cluster, name)
         low, end = watermarks(consumer, topic)
         at = max(low, start)
@@ -70,7 +70,7 @@ def first_offset_at(cluster: Cluster, name: str, moment_ms: int) -> int:
         ConfigurationError: The topic does not exist.
         ServiceUnreachable: Kafka does not answer.
     """
-    with _reader(cluster) as consumer:
+    with reader(cluster) as consumer:
         topic = _existing(consumer, cluster, name)
         asked = TopicPartition(topic, 0, moment_ms)
         try:
@@ -86,7 +86,7 @@ def ends(cluster: Cluster, names: list[str]) -> dict[str, int | None]:
     Raises:
         ServiceUnreachable: Kafka does not answer.
     """
-    with _reader(cluster) as consumer:
+    with reader(cluster) as consumer:
         known = _topics(consumer)
         return {
             name: watermarks(consumer, cluster.topic(name))[1]
@@ -97,7 +97,8 @@ def ends(cluster: Cluster, names: list[str]) -> dict[str, int | None]:
 
 
 @contextmanager
-def _reader(cluster: Cluster) -> Iterator[Consumer]:
+def reader(cluster: Cluster) -> Iterator[Consumer]:
+    """Hold a consumer that reads committed records, to be assigned; it joins no group."""
     config = consumer_config(cluster.bootstrap_servers, cluster.group("dispatcher-reader"))
     consumer = Consumer({**config, "log_level": 0})
     try:

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
+from consumers.account_history import opening_of
 from consumers.cluster import Cluster
 from consumers.errors import NotFoundError
 from consumers.kafka import offset_of
-from consumers.scan import ends, first_offset_at, scan
+from consumers.scan import first_offset_at, scan
 from consumers.seats import decided_to, seat_of
 from consumers.settings import AccountSettings, Settings
-from events.account import AccountOpened
 from events.catalog import AnyEvent
 from events.codec import Codec, Undecodable
 from events.decision import RecommendationDeclined, RecommendationFailed
@@ -173,7 +173,7 @@ def _names(event: AnyEvent, recommendation_id: int) -> bool:
 def _why_silent(
     cluster: Cluster, codec: Codec, account: AccountName, issued: Iterable[Told]
 ) -> str:
-    opened = _opening(cluster, codec, account)
+    opened = opening_of(cluster, account, codec)
     if opened is None:
         return "it has never run"
     offsets = [told.offset for told in issued]
@@ -191,15 +191,6 @@ def _why_silent(
     if seat_of(cluster, account).holder is None:
         return f"it waits, and nobody runs the account; {waiting}"
     return f"it waits; {waiting}"
-
-
-def _opening(cluster: Cluster, codec: Codec, account: AccountName) -> AccountOpened | None:
-    name = log_of(account).name
-    if ends(cluster, [name])[name] is None:
-        return None
-    first = next(scan(cluster, name), None)
-    event = None if first is None else codec.decode(first.value())
-    return event if isinstance(event, AccountOpened) else None
 
 
 def _refusals(cluster: Cluster, places: set[tuple[str, int]]) -> list[Refusal]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from accounts.evolve import fold
 from accounts.snapshot import load
 from accounts.state import AccountState, Trading
 from bench.story import history
+from consumers.as_of import account_as_of
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.snapshot_writer import SnapshotWriter
 from consumers.settings import TuningSettings
@@ -115,6 +116,23 @@ def test_a_snapshot_that_fits_is_believed(ground: Ground) -> None:
     state, ignored = ground.read()
 
     assert (state.incidents, ignored) == (INVENTED, [])
+
+
+def test_as_of_a_point_begins_with_a_snapshot_that_is_not_behind_it_and_with_no_other(
+    ground: Ground,
+) -> None:
+    ground.append((ground.account, ground.planted()))
+    last = ground.events[-1].envelope.occurred_at
+
+    def incidents(point: int | datetime) -> int:
+        found = account_as_of(ground.world.cluster, ground.account, ground.world.codec, point)
+        assert found is not None
+        return found.state.incidents
+
+    assert incidents(ground.end) == INVENTED
+    assert incidents(ground.end - 1) == fold(ground.events[:-1]).incidents
+    # A time may lie before it as well as behind it: only what follows the snapshot could tell.
+    assert incidents(last) == fold(ground.events).incidents
 
 
 def _damaged(ground: Ground) -> bytes:
