@@ -202,11 +202,24 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
 
 
 def _fills(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[OrderFilled]:
-    notional = order.cumulative_notional
+    known, notional = order.cumulative_quantity, order.cumulative_notional
+    told = Decimal(0)
     for fill in report.fills:
-        if fill.cumulative_quantity <= order.cumulative_quantity:
+        told += fill.price * fill.quantity
+        new = fill.cumulative_quantity - known
+        if new <= 0:
             continue
-        notional += fill.price * fill.quantity
+        price, total = fill.price, notional + fill.price * new
+        if new != fill.quantity:
+            # A broker that tells no single fills: what is new is what its total has more than ours.
+            total = money(told)
+            price = (total - notional) / new
+            if price <= 0:
+                raise ValueError(
+                    f"{fill.cumulative_quantity:f} filled for {told:f} in all, but "
+                    f"{known:f} of them were told to have cost {notional:f}"
+                )
+        known, notional = fill.cumulative_quantity, total
         yield OrderFilled(
             envelope=writer.about(order, roles.fill(fill.cumulative_quantity)),
             client_order_id=report.client_order_id,
@@ -217,8 +230,8 @@ def _fills(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[Or
             instrument_type=order.terms.instrument_type,
             multiplier=order.terms.multiplier,
             side=order.terms.side,
-            quantity=quantity(fill.quantity),
-            price=money(fill.price),
+            quantity=quantity(new),
+            price=money(price),
             cumulative_quantity=quantity(fill.cumulative_quantity),
             cumulative_notional=money(notional),
             fees=money(fill.fees),

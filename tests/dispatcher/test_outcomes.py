@@ -204,3 +204,43 @@ def test_a_halted_account_sends_nothing_again() -> None:
 
     assert isinstance(event, RecommendationFailed)
     assert event.error.endswith("the account is halted")
+
+
+def a_total(cumulative: int, price: str) -> OrderReport:
+    """Return a report of a broker that tells the sum of all fills and their average price."""
+    whole = Fill(
+        quantity=Decimal(cumulative),
+        price=Decimal(price),
+        cumulative_quantity=Decimal(cumulative),
+        fees=Decimal(0),
+        filled_at=NOW,
+    )
+    return replace(a_report(), fills=(whole,))
+
+
+def test_of_a_sum_of_fills_only_what_is_new_is_booked() -> None:
+    state = fold([an_opening(), INTENT])
+    booked: list[OrderFilled] = []
+    for report in (a_total(3, "100"), a_total(3, "100"), a_total(10, "100.7")):
+        fact = Reported(order=ORDER, report=report, looked_up=True)
+        events = events_of(fact, state, WRITER)
+        booked += [event for event in events if isinstance(event, OrderFilled)]
+        state = fold(events, state)
+
+    assert [(fill.quantity, fill.price) for fill in booked] == [
+        (Decimal(3), Decimal(100)),
+        (Decimal(7), Decimal(101)),
+    ]
+    assert booked[-1].cumulative_notional == 1007
+    assert state.positions[INTENT.terms.symbol].cost == 1007
+
+
+def test_a_sum_that_contradicts_what_was_told_is_no_fill() -> None:
+    state = fold([an_opening(), INTENT])
+    for event in events_of(
+        Reported(order=ORDER, report=a_total(9, "100"), looked_up=True), state, WRITER
+    ):
+        state = fold([event], state)
+
+    with pytest.raises(ValueError, match="were told to have cost"):
+        events_of(Reported(order=ORDER, report=a_total(10, "1"), looked_up=True), state, WRITER)
