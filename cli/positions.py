@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from accounts.state import AccountState, Position
+from cli.account_json import position_as_json
 from cli.context import checked_codec, settings_from
 from cli.output import (
     AsJson,
@@ -93,21 +94,7 @@ def _folded(settings: Settings, account: AccountName, codec: Codec) -> AccountSt
 
 
 def _told(account: str, state: AccountState, held: Position) -> dict[str, Any]:
-    """Return one holding; without a price seen there is no open P&L either."""
-    last = state.last_prices.get(held.symbol)
-    worth = None if last is None else last * held.quantity * held.multiplier
-    return {
-        "account_name": account,
-        "ticker": held.ticker,
-        "symbol": held.symbol,
-        "instrument_type": held.instrument_type,
-        "multiplier": held.multiplier,
-        "quantity": held.quantity,
-        "cost": held.cost,
-        "average_price": held.average_price,
-        "last_price": last,
-        "open_pnl": None if worth is None else worth - held.cost,
-    }
+    return {"account_name": account, **position_as_json(state, held)}
 
 
 def _dollars(value: Decimal | None) -> str:

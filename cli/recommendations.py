@@ -8,8 +8,9 @@ import typer
 
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, print_json, progress, say
-from cli.telling import print_story
-from consumers.errors import BadInputError
+from cli.telling import decision_of, print_story
+from consumers.again import taken_again
+from consumers.errors import BadInputError, DifferenceFound
 from consumers.publish import PublishResult, parse_lines
 from consumers.publish import publish as send
 from consumers.story import tell
@@ -49,6 +50,9 @@ def show(
     ],
     *,
     account: Annotated[str | None, typer.Option(help="Only what this account did.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Take each decision again; exit code 6 if one differs.")
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,10 +73,24 @@ def show(
             lambda topic, at, end: bar.show(at, end, f"reading {topic}"),
             accounts,
         )
+        taken = {
+            name: taken_again(
+                settings.kafka.cluster,
+                codec,
+                name,
+                decision,
+                story.issued,
+                lambda at, end: bar.show(at, end, "deciding again"),
+            )
+            for name, told in story.accounts.items()
+            if again and (decision := decision_of(told)) is not None
+        }
     rows = Rows(fault="the configuration has no [postgres]")
     if settings.postgres is not None:
         rows = rows_of_recommendation(settings.postgres_dsn(), recommendation_id)
-    print_story(story, rows, as_json=as_json)
+    print_story(story, rows, taken, as_json=as_json)
+    if any(one.fault is None and not one.to_the_byte for one in taken.values()):
+        raise DifferenceFound("a decision does not come out the same: another build took it")
 
 
 def _sentence(done: PublishResult) -> str:

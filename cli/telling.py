@@ -1,13 +1,14 @@
 """A recommendation's story, for a reader and as JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from cli.output import dollars, exact, moment, plain, print_json, print_table, say
 from cli.story_short import InShort, gates_of, in_short, why
+from consumers.again import Again
 from consumers.story import Refusal, Story, Told
 from consumers.tables import Row, Rows
 from events.account import IncidentRecorded, PositionAdjusted
@@ -28,8 +29,13 @@ from events.order import (
 from events.recommendation import RecommendationIssued
 
 
-def print_story(story: Story, rows: Rows, *, as_json: bool) -> None:
-    """Write the story to stdout; `rows` are what the tables have of it."""
+def print_story(
+    story: Story, rows: Rows, again: Mapping[AccountName, Again], *, as_json: bool
+) -> None:
+    """Write the story to stdout.
+
+    `rows` are what the tables have of it; `again` what became of decisions that were taken again.
+    """
     short = {
         account: in_short(story.issued, told, story.silent.get(account))
         for account, told in story.accounts.items()
@@ -46,6 +52,7 @@ def print_story(story: Story, rows: Rows, *, as_json: bool) -> None:
                 },
                 "dead_letters": plain(story.dead_letters),
                 "tables": rows,
+                "again": again,
             }
         )
         return
@@ -56,6 +63,8 @@ def print_story(story: Story, rows: Rows, *, as_json: bool) -> None:
     for account, told in story.accounts.items():
         say()
         _print_account(account, told, short[account], rows)
+        if account in again:
+            _print_again(again[account])
     for refusal in story.dead_letters:
         say()
         say(_refused(refusal))
@@ -71,9 +80,9 @@ def _print_account(account: AccountName, told: Sequence[Told], short: InShort, r
         return
     if short.steps:
         say(_times(short))
-    decision = next((one for one in told if isinstance(one.event, _DECISIONS)), None)
-    if decision is not None and isinstance(decision.event, _DECISIONS):
-        say(_gone_by(account, decision.event))
+    decision = decision_of(told)
+    if decision is not None:
+        say(_gone_by(account, decision))
     say()
     _print_events(told)
     if gates := gates_of(told):
@@ -82,6 +91,33 @@ def _print_account(account: AccountName, told: Sequence[Told], short: InShort, r
     for row in (*rows.status, *rows.executions):
         if row["account_name"] == account:
             say(_row(row))
+
+
+def decision_of(told: Sequence[Told]) -> OrderIntended | RecommendationDeclined | None:
+    """Return the decision in an account's part of the story, None where there is none."""
+    for one in told:
+        if isinstance(one.event, OrderIntended | RecommendationDeclined):
+            return one.event
+    return None
+
+
+def _print_again(again: Again) -> None:
+    if again.fault is not None:
+        say(f"It cannot be decided again: {again.fault}.")
+        return
+    if again.to_the_byte:
+        say("Decided again from what it had seen: the same to the byte.")
+        return
+    say("Decided again by this build from what it had seen, it is NOT the same.")
+    for one in again.gates:
+        then, now = (
+            "not asked"
+            if result is None
+            else f"{_VERDICTS.get(result.verdict, '?')}, {why(result)}"
+            for result in (one.then, one.now)
+        )
+        say(f"  {one.gate} then: {then}")
+        say(f"  {one.gate} now:  {now}")
 
 
 def _times(short: InShort) -> str:
@@ -213,7 +249,6 @@ def _refused(refusal: Refusal) -> str:
 
 
 _CAPITAL: Final = re.compile(r"([A-Z])")
-_DECISIONS: Final = (OrderIntended, RecommendationDeclined)
 _VERDICTS: Final = {
     Verdict.PASSED: "passed",
     Verdict.DECLINED: "DECLINED",

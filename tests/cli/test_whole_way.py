@@ -105,6 +105,15 @@ def test_a_story_in_short_says_how_long_each_step_took_and_from_which_state_it_w
     assert f"`dispatcher accounts show large-default --as-of {first['offset']}`" in told
 
 
+def test_a_decision_is_taken_again_from_what_it_had_seen(traded: Command) -> None:
+    answer = traded("recommendations", "show", str(BOUGHT), "--again")
+
+    assert answer.code == 0
+    assert answer.out.count("Decided again from what it had seen: the same to the byte.") == 1
+    found = traded("recommendations", "show", str(DOUBTED), "--again", "--json").data["again"]
+    assert found == {"large-default": {"to_the_byte": True, "gates": [], "fault": None}}
+
+
 def test_a_story_has_its_rows_and_does_without_them_where_postgresql_is_down(
     traded: Command,
 ) -> None:
