@@ -156,9 +156,13 @@ def an_opening(starting_cash: Decimal | int = 100_000, by: Author | None = None)
     )
 
 
-def an_account(*events: LogEvent, starting_cash: Decimal | int = 100_000) -> AccountState:
-    """Return an opened account with `events` folded in."""
-    return fold([an_opening(starting_cash), *events])
+def an_account(
+    *events: LogEvent,
+    starting_cash: Decimal | int = 100_000,
+    opening: AccountOpened | None = None,
+) -> AccountState:
+    """Return an account opened by `opening`, or with starting cash, and `events` folded in."""
+    return fold([opening or an_opening(starting_cash), *events])
 
 
 def an_intent(  # noqa: PLR0913 -- what an order is made of
