@@ -54,9 +54,15 @@ def with_recent(recent: tuple[datetime, ...], at: datetime) -> tuple[datetime, .
 
     O(1,024) at worst, which only a burst of orders reaches.
     """
+    newest = recent[-1] if recent and recent[-1] > at else at
+    first = bisect_right(recent, newest - _MINUTE)
+    first = max(first, len(recent) + 1 - RECENT_ORDERS_MAX)
+    if newest is at:
+        return (*recent[first:], at)
+    if newest - at >= _MINUTE:
+        return recent
     place = bisect_right(recent, at)
-    times = (*recent[:place], at, *recent[place:])
-    return times[bisect_right(times, times[-1] - _MINUTE) :][-RECENT_ORDERS_MAX:]
+    return (*recent[first:place], at, *recent[max(first, place) :])
 
 
 def within_minute(recent: tuple[datetime, ...], now: datetime) -> int:

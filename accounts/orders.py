@@ -1,11 +1,12 @@
 """An account's orders: those that are open, those that ended, and how recommendations end."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from accounts.changing import changed
 from accounts.lots import ZERO
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
 from events.order import OrderTerms
@@ -88,7 +89,7 @@ class ClosedOrder:
     closed_by: UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: as above
 class Ends:
     """How many recommendations ended, and how."""
 
@@ -107,12 +108,12 @@ class Ends:
         """Return the counts with `count` more of `end`."""
         match end:
             case End.EXECUTED:
-                return replace(self, executed=self.executed + count)
+                return changed(self, executed=self.executed + count)
             case End.DECLINED:
-                return replace(self, declined=self.declined + count)
+                return changed(self, declined=self.declined + count)
             case End.REJECTED:
-                return replace(self, rejected=self.rejected + count)
+                return changed(self, rejected=self.rejected + count)
             case End.EXPIRED:
-                return replace(self, expired=self.expired + count)
+                return changed(self, expired=self.expired + count)
             case End.FAILED:
-                return replace(self, failed=self.failed + count)
+                return changed(self, failed=self.failed + count)
