@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from hypothesis import seed
 
-from tests.accounts.machine import Trading, run
+from tests.accounts.machine.trading import Trading, run
 
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
 HISTORIES: Final = 2_000

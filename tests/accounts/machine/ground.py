@@ -1,0 +1,107 @@
+"""One account and its log: what every step of a history stands on."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import ClassVar, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize
+
+from accounts.calendar import exchange_day
+from accounts.evolve import evolve
+from accounts.limits import LARGE
+from accounts.snapshot import dump
+from accounts.state import ZERO, AccountState, OpenOrder
+from events.account import CostBasis
+from events.catalog import LogEvent
+from events.order import OrderIntended
+from events.recommendation import RecommendationIssued
+from tests.accounts.machine.brokerage import Brokerage
+from tests.builders import NOW, an_opening
+
+LIMITS: Final = replace(
+    LARGE,
+    max_open_positions=3,
+    max_order_notional=Decimal(800),
+    max_notional_exposure=Decimal(2_500),
+    ticker_cooldown_minutes=5,
+    ticker_daily_limit=2,
+)
+TICKERS: Final = ("A", "B", "C", "D")
+MINUTE: Final = timedelta(minutes=1)
+
+ANSWERS: Final = (
+    *("filled", "filled", "filled", "taken", "taken", "late"),
+    *("refused", "lost", "refused, lost", "never arrived", "crash"),
+)
+"""What may become of a POST; "late" is taken, but the answer comes among other news."""
+
+picks = st.integers(0, 99)
+prices = st.integers(90, 110)
+answers = st.sampled_from(ANSWERS)
+option_prices = st.integers(3, 6)
+
+
+class Ground(RuleBasedStateMachine):
+    """One account, decided and folded, and its brokerage."""
+
+    happened: ClassVar[Counter[str]] = Counter()
+    """What the histories so far were made of: a rule that never does anything proves nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.log: list[LogEvent] = []
+        self.state = AccountState()
+        self.brokerage = Brokerage()
+        self.advice: list[RecommendationIssued] = []
+        self.intents: dict[str, OrderIntended] = {}
+        self.snapshot = (dump(self.state), 0)
+        self.day_began: tuple[date, Decimal] | None = None
+        self.changes = 0
+        self.beyond_us = False  # a late fill or a trade elsewhere: what no limit can hold back
+
+    @initialize(cost_basis=st.sampled_from((CostBasis.AVERAGE, CostBasis.FIFO)))
+    def open(self, cost_basis: CostBasis) -> None:
+        self.append(replace(an_opening(), cost_basis=cost_basis))
+
+    def append(self, event: LogEvent) -> None:
+        before, equity = self.state, reckoned_equity(self.state)
+        self.log.append(event)
+        self.state = evolve(before, event)
+        day = exchange_day(event.envelope.occurred_at)
+        is_about_advice = event.envelope.recommendation_id is not None
+        if is_about_advice and self.state is not before:
+            self.happened[type(event).__name__] += 1
+            if self.day_began is None or day > self.day_began[0]:
+                self.day_began = (day, equity)
+
+    def tell(self, event: LogEvent) -> None:
+        """Append `event` as something that happens now."""
+        self.append(replace(event, envelope=replace(event.envelope, occurred_at=self.now)))
+
+    def change(self) -> int:
+        self.changes += 1
+        return self.changes
+
+    def unresolved(self, pick: int, *, known: bool | None = None) -> OpenOrder | None:
+        """Return one of the orders without an outcome: known to the broker, not, or any."""
+        orders = [
+            order
+            for order in self.state.unresolved()
+            if known is None or self.brokerage.knows(order.client_order_id) is known
+        ]
+        return orders[pick % len(orders)] if orders else None
+
+
+def reckoned_equity(state: AccountState) -> Decimal:
+    """Return cash and what every holding is worth."""
+    worth = [
+        position.quantity
+        * position.multiplier
+        * state.last_prices.get(position.symbol, position.average_price)
+        for position in state.positions.values()
+    ]
+    return state.cash + sum(worth, ZERO)

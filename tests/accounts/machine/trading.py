@@ -1,0 +1,150 @@
+"""An account under everything that can happen to it, in any order, as a state machine.
+
+Its log grows only by what a dispatcher would write. At every step no limit is exceeded, and all
+that the state keeps equals what is reckoned anew from the log.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
+
+from accounts.calendar import exchange_day
+from accounts.evolve import evolve, fold
+from accounts.snapshot import dump, load
+from accounts.state import ZERO
+from events.account import AdjustmentKind, PositionAdjusted
+from events.recommendation import InstrumentType
+from tests.accounts.histories import a_reconciliation, a_start
+from tests.accounts.machine.advice import Advised
+from tests.accounts.machine.ground import LIMITS, MINUTE, TICKERS, picks, prices, reckoned_equity
+from tests.accounts.naive import assert_books_are_right
+from tests.builders import a_halt, a_reduction, a_resumption, an_adjustment
+
+
+class Trading(Advised):
+    """All that can happen, and what has to hold at every step."""
+
+    @precondition(lambda self: bool(self.log))
+    @rule(pick=picks)
+    def tell_again(self, pick: int) -> None:
+        """Tell any event of the log a second time: nothing may change."""
+        before = self.state
+        assert evolve(before, self.log[pick % len(self.log)]) == before
+
+    @rule(pick=picks, change=st.sampled_from((-1, 1)), price=prices)
+    def trade_elsewhere(self, pick: int, change: int, price: int) -> None:
+        held = [symbol for symbol in sorted(self.state.positions) if symbol in TICKERS]
+        symbol = held[pick % len(held)] if held else TICKERS[0]
+        self.adjust(symbol, Decimal(change), Decimal(price), AdjustmentKind.OUTSIDE_TRADE)
+
+    @precondition(lambda self: bool(self.state.positions))
+    @rule(pick=picks)
+    def split_or_expire(self, pick: int) -> None:
+        """Two shares for one; a call ends worthless."""
+        held = [position for _, position in sorted(self.state.positions.items())]
+        one = held[pick % len(held)]
+        if one.instrument_type is InstrumentType.STOCK:
+            self.adjust(one.symbol, one.quantity, ZERO, AdjustmentKind.CORPORATE_ACTION)
+        else:
+            self.adjust(one.symbol, -one.quantity, ZERO, AdjustmentKind.EXPIRY)
+
+    def adjust(self, symbol: str, change: Decimal, price: Decimal, kind: AdjustmentKind) -> None:
+        held = self.state.positions.get(symbol)
+        event: PositionAdjusted = an_adjustment(
+            change,
+            price,
+            kind=kind,
+            activity=str(self.change()),
+            ticker=symbol if held is None else held.ticker,
+            symbol=symbol,
+            multiplier=1 if held is None else held.multiplier,
+            instrument_type=InstrumentType.STOCK if held is None else held.instrument_type,
+        )
+        self.beyond_us = True
+        self.happened[kind.value] += 1
+        self.append(event)
+
+    @rule(wish=st.sampled_from(("resume", "resume", "resume", "halt", "cancel-open", "reduce")))
+    def command(self, wish: str) -> None:
+        self.happened[wish] += 1
+        if wish == "resume":
+            self.append(a_resumption(self.change()))
+        elif wish == "reduce":
+            self.append(a_reduction(self.change()))
+        else:
+            halt = a_halt(self.change())
+            self.append(replace(halt, cancel_open=wish == "cancel-open"))
+
+    @rule(named=st.booleans())
+    def reconcile(self, *, named: bool) -> None:
+        equity = self.state.equity if named else None
+        self.tell(a_reconciliation(self.change(), equity))
+
+    @rule()
+    def take_a_snapshot(self) -> None:
+        self.snapshot = (dump(self.state), len(self.log))
+
+    @rule()
+    def restart(self) -> None:
+        """Die, and come back from the snapshot and the log behind it."""
+        text, length = self.snapshot
+        self.happened["restart"] += 1
+        again = fold(self.log[length:], load(text))
+        assert again == self.state
+        self.state = again
+        self.append(a_start(self.change()))
+
+    @invariant()
+    def no_limit_is_exceeded(self) -> None:
+        if not self.beyond_us:
+            assert self.state.exposure <= LIMITS.max_notional_exposure
+            assert self.state.open_position_count <= LIMITS.max_open_positions
+            held = self.state.positions.values()
+            assert all(position.quantity > 0 for position in held)  # nothing is sold short
+
+    @invariant()
+    def nothing_here_was_illegal(self) -> None:
+        assert self.state.incidents == 0
+
+    @invariant()
+    def every_decision_is_known_and_ends_once(self) -> None:
+        state = self.state
+        assert len(state.decided) == len(self.advice)
+        waiting = sum(1 for closed in state.closed_orders.values() if closed.end is None)
+        unfilled = sum(1 for one in state.orders.values() if one.cumulative_quantity == 0)
+        assert state.ends.total + unfilled + waiting == len(self.advice)
+
+    @invariant()
+    def the_books_are_right(self) -> None:
+        assert_books_are_right(self.state)
+        day, equity = exchange_day(self.now), reckoned_equity(self.state)
+        began = self.day_began if self.day_began and self.day_began[0] == day else (day, equity)
+        assert self.state.pnl_on(day) == equity - began[1]
+        times = [intent.envelope.occurred_at for intent in self.intents.values()]
+        assert self.state.orders_on(day) == sum(exchange_day(at) == day for at in times)
+        assert self.state.orders_within_minute(self.now) == sum(
+            at > self.now - MINUTE for at in times
+        )
+
+    def teardown(self) -> None:
+        text, length = self.snapshot
+        assert fold(self.log) == self.state
+        assert fold(self.log[length:], load(text)) == self.state
+        assert load(dump(self.state)) == self.state
+
+
+def run(machine: type[Trading], histories: int, *, derandomize: bool = False) -> None:
+    """Tell that many histories of up to 40 steps; a failure prints its shortest history."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            deadline=None,
+            database=None,
+            derandomize=derandomize,
+            max_examples=histories,
+            stateful_step_count=40,
+        ),
+    )
