@@ -60,6 +60,8 @@ CREATE TABLE IF NOT EXISTS account_state (
     realised_pnl               NUMERIC(28, 8) NOT NULL,
     -- at the prices seen last
     open_pnl                   NUMERIC(28, 8) NOT NULL,
+    -- equity now, less equity before the first event about a recommendation on exchange_day
+    day_pnl                    NUMERIC(28, 8) NOT NULL,
     equity                     NUMERIC(28, 8) NOT NULL,
     open_order_count           BIGINT NOT NULL,
     -- of these, the ones of which nobody knows yet if the broker has them
@@ -92,6 +94,7 @@ CREATE TABLE IF NOT EXISTS account_state (
         AND fees BETWEEN -1e18 AND 1e18
         AND realised_pnl BETWEEN -1e18 AND 1e18
         AND open_pnl BETWEEN -1e18 AND 1e18
+        AND day_pnl BETWEEN -1e18 AND 1e18
         AND equity BETWEEN -1e18 AND 1e18
     ),
     CONSTRAINT ck_account_state_counts CHECK (

@@ -60,6 +60,7 @@ class AccountStateRow(NamedTuple):
     fees: Money
     realised_pnl: Money
     open_pnl: Money
+    day_pnl: Money
     equity: Money
     open_order_count: int
     unresolved_order_count: int
@@ -119,6 +120,7 @@ def _state_row(books: Books) -> AccountStateRow:
         fees=money(account.fees),
         realised_pnl=money(account.realised_pnl),
         open_pnl=money(account.open_pnl),
+        day_pnl=money(account.pnl_on(day)),
         equity=money(account.equity),
         open_order_count=len(account.orders),
         unresolved_order_count=len(account.unresolved()),
@@ -141,7 +143,7 @@ def _state_row(books: Books) -> AccountStateRow:
 
 
 def _position_row(books: Books, held: Position, price: Decimal | None) -> PositionRow:
-    worth = None if price is None else held.quantity * price * held.multiplier
+    worth = None if price is None else held.worth(price)
     return PositionRow(
         account_name=books.account_name,
         symbol=held.symbol,

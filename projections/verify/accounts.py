@@ -10,6 +10,7 @@ from events.account import (
     AccountOpened,
     AccountReduced,
     AccountResumed,
+    CostBasis,
     DispatcherStarted,
     IncidentRecorded,
 )
@@ -18,8 +19,9 @@ from events.envelope import Origin
 from events.topics import RECOMMENDATIONS
 from projections.dead_letter import DeadLetter
 from projections.verify.fold import ExpectedRow, ExpectedTable
+from projections.verify.holdings import cents
 from projections.verify.json_values import loads, storable, stored
-from projections.verify.ledger import Ledger, cents, new_york_day
+from projections.verify.ledger import Ledger, new_york_day
 
 _STATUSES: Final[dict[type, str]] = {
     AccountHalted: "HALTED",
@@ -83,6 +85,8 @@ def _take(account: _Account, event: Any, offset: int) -> None:  # noqa: ANN401 -
             account.opened = event
             ledger.cash += event.starting_cash
             ledger.paid_in = event.starting_cash
+            ledger.equity_at_start += event.starting_cash
+            ledger.fifo = event.cost_basis is CostBasis.FIFO
             account.next_recommendation = max(account.next_recommendation, event.first_offset)
         case AccountOpened():
             if account.opened is not None and account.opened.envelope.event_id != event_id:
@@ -134,6 +138,9 @@ def _state_row(name: str, account: _Account) -> ExpectedRow:
         # what came in beside the starting cash, fees apart, and is not bound in holdings
         "realised_pnl": cents(ledger.cash + held + ledger.fees - ledger.paid_in),
         "open_pnl": cents(worth - held),
+        "day_pnl": cents(
+            ledger.cash + worth - ledger.equity_at_start if ledger.day == day else Decimal(0)
+        ),
         "equity": cents(ledger.cash + worth),
         "open_order_count": len(orders),
         "unresolved_order_count": sum(1 for one in orders if one.status != "accepted"),

@@ -6,7 +6,7 @@ It shares nothing with the fold that decisions go by, and is held against it by 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -27,11 +27,11 @@ from events.order import (
     Side,
 )
 from events.recommendation import InstrumentType
+from projections.verify.holdings import Holding, cents
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
-_CENT: Final = Decimal("0.00000001")
-_WIDE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _DONE: Final = "filled"
+_TRADES: Final = (AdjustmentKind.OUTSIDE_TRADE, AdjustmentKind.LATE_FILL)
 
 Place = tuple[int, Leg]
 
@@ -52,22 +52,11 @@ class Order:
 
 
 @dataclass(slots=True)
-class Holding:
-    """What is held of a symbol, and the offset that changed it last."""
-
-    ticker: str
-    instrument_type: InstrumentType
-    multiplier: int
-    quantity: Decimal
-    cost: Decimal
-    log_offset: int
-
-
-@dataclass(slots=True)
 class Ledger:
     """An account's orders, holdings, prices, cash and counts. Money is US dollars."""
 
     account_name: str
+    fifo: bool = False
     cash: Decimal = Decimal(0)
     paid_in: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
@@ -83,19 +72,48 @@ class Ledger:
     ends: dict[str, int] = field(default_factory=dict)
     executed_on: list[date] = field(default_factory=list)
     incidents: int = 0
+    day: date | None = None
+    equity_at_start: Decimal = Decimal(0)
 
     def take(self, event: Any, offset: int) -> None:  # noqa: ANN401 -- any event about an order
         """Write down what an event says about an order or a holding; what cannot be is counted."""
         write = _WRITERS.get(type(event))
+        day, before, equity = self._day_of(event), self._traces(event), self.equity()
         if write is not None and not write(self, event, offset):
             self.incident(event.envelope.event_id)
+        if day is not None and self._traces(event) != before:
+            self.day, self.equity_at_start = day, equity
         if isinstance(event, OrderIntended | OrderFilled | PositionAdjusted):
             self.peak = max(self.peak, self.exposure())
+
+    def order_of(self, event: Any) -> str:  # noqa: ANN401 -- any event about a recommendation
+        """Return the client order id that an event names, or else leaves to be derived."""
+        named: str | None = getattr(event, "client_order_id", None)
+        about = event.envelope
+        return named or client_order_id(
+            AccountName(self.account_name),
+            RecommendationId(about.recommendation_id),
+            about.leg or Leg.ENTRY,
+        )
 
     def incident(self, event_id: UUID) -> None:
         """Count something that must not be, once."""
         self.incidents += 1
         self.once.add(event_id)
+
+    def _day_of(self, event: Any) -> date | None:  # noqa: ANN401 -- any event
+        """Return the day that an event opens, if it is about a recommendation and does anything."""
+        day = new_york_day(event.envelope.occurred_at)
+        about = event.envelope.recommendation_id is not None
+        return day if about and (self.day is None or day > self.day) else None
+
+    def _traces(self, event: Any) -> tuple[object, ...]:  # noqa: ANN401 -- any event
+        """Return what differs afterwards if an event did anything at all."""
+        about = event.envelope.recommendation_id is not None
+        order = self.orders.get(self.order_of(event)) if about else None
+        told = None if order is None else (order.status, order.attempts, order.filled, order.end)
+        owner = None if order is None else order.broker_order_id
+        return (self.incidents, len(self.decided), told, owner)
 
     def open_orders(self) -> list[Order]:
         """Return the orders that can still be filled."""
@@ -120,6 +138,16 @@ class Ledger:
         """Return what is at stake."""
         return self.held_cost() + self.reserved()
 
+    def equity(self) -> Decimal:
+        """Return cash and what holdings are worth, at cost where no price was seen."""
+        return self.cash + sum(
+            (
+                held.cost if (worth := self.worth(symbol)) is None else worth
+                for symbol, held in self.holdings.items()
+            ),
+            Decimal(0),
+        )
+
     def worth(self, symbol: str) -> Decimal | None:
         """Return what a holding is worth at the price seen last, None without one."""
         held, price = self.holdings[symbol], self.prices.get(symbol)
@@ -135,11 +163,6 @@ def new_york_day(moment: Any) -> date:  # noqa: ANN401 -- an aware datetime
     """Return the date in New York."""
     day: date = moment.astimezone(_NEW_YORK).date()
     return day
-
-
-def cents(value: Decimal) -> Decimal:
-    """Return money as columns hold it."""
-    return value.quantize(_CENT, context=_WIDE)
 
 
 def _place(event: Any) -> Place | None:  # noqa: ANN401 -- any event about a recommendation
@@ -187,8 +210,11 @@ def _declined(ledger: Ledger, event: RecommendationDeclined, _: int) -> bool:
     if place not in ledger.decided:
         ledger.decided.add(place)
         ledger.count("declined", place)
-        if event.market is not None and event.instrument_type is InstrumentType.STOCK:
-            ledger.prices[event.ticker] = event.market.reference_price
+        symbol = event.option.symbol if event.option is not None else None
+        if event.instrument_type is InstrumentType.STOCK:
+            symbol = event.ticker
+        if event.market is not None and symbol is not None:
+            ledger.prices[symbol] = event.market.reference_price
     return True
 
 
@@ -201,10 +227,7 @@ def _failed(ledger: Ledger, event: RecommendationFailed, _: int) -> bool:
         ledger.failed.add(place)
         ledger.count("failed", place)
         return True
-    name = event.client_order_id or client_order_id(
-        AccountName(ledger.account_name), RecommendationId(place[0]), place[1]
-    )
-    order = _known(ledger, name)
+    order = _known(ledger, ledger.order_of(event))
     if order is None:
         return place in ledger.failed
     if order.end is not None:
@@ -314,7 +337,10 @@ def _adjusted(ledger: Ledger, event: PositionAdjusted, offset: int) -> bool:
     left = change if held is None else held.quantity + change
     splits = event.kind is AdjustmentKind.CORPORATE_ACTION and event.price == 0
     if held is not None and splits and left * held.quantity > 0 and change != 0:
-        held.quantity, held.log_offset = left, offset
+        if event.symbol in ledger.prices:
+            ledger.prices[event.symbol] = cents(ledger.prices[event.symbol] * held.quantity / left)
+        held.split(left)
+        held.log_offset = offset
         change = Decimal(0)
     if change == 0:
         ledger.cash -= event.fees
@@ -322,6 +348,8 @@ def _adjusted(ledger: Ledger, event: PositionAdjusted, offset: int) -> bool:
     else:
         amount = change * event.price * event.multiplier
         _traded(ledger, event, change, amount, event.fees, offset)
+        if event.kind in _TRADES and event.price > 0:
+            ledger.prices[event.symbol] = event.price
     return True
 
 
@@ -340,20 +368,13 @@ def _traded(
 ) -> None:
     ledger.cash = ledger.cash - amount - fees
     ledger.fees += fees
-    held = ledger.holdings.pop(about.symbol, None)
-    had, cost = (Decimal(0), Decimal(0)) if held is None else (held.quantity, held.cost)
-    left = had + quantity
-    if left == 0:
-        return
-    if had * quantity >= 0:
-        cost += amount
-    elif had * left > 0:
-        cost -= cents(cost * -quantity / had)
-    else:
-        cost = cents(amount * left / quantity)
-    ledger.holdings[about.symbol] = Holding(
-        about.ticker, about.instrument_type, about.multiplier, left, cost, offset
+    held = ledger.holdings.pop(about.symbol, None) or Holding(
+        about.ticker, about.instrument_type, about.multiplier, offset
     )
+    held.trade(quantity, amount, fifo=ledger.fifo)
+    held.ticker, held.instrument_type, held.log_offset = about.ticker, about.instrument_type, offset
+    if held.quantity != 0:
+        ledger.holdings[about.symbol] = held
 
 
 _WRITERS: Final[dict[type, Callable[[Ledger, Any, int], bool]]] = {
