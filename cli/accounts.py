@@ -9,7 +9,7 @@ from cli.account_json import account_as_json
 from cli.account_list import print_accounts
 from cli.account_view import print_account
 from cli.context import checked_codec, service_settings, settings_from
-from cli.output import AsJson, Config, Logs, print_json, progress, say, snapshot_note
+from cli.output import AsJson, Config, FromTables, Logs, print_json, progress, say, snapshot_note
 from cli.periods import AsOf, point_of_log
 from cli.what_if import what_if
 from consumers.account_facts import AccountFacts, account_facts
@@ -91,13 +91,28 @@ def list_(*, config: Config = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(name: Name, *, as_of: AsOf = None, config: Config = None, as_json: AsJson = False) -> None:
+def show(
+    name: Name,
+    *,
+    as_of: AsOf = None,
+    tables: FromTables = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Show an account as its own log tells it, now or as it was: what it may do and what it has.
 
     Example: dispatcher accounts show tiny --as-of 2022-06-30T16:00:00-04:00
     """
     point, settings = None if as_of is None else point_of_log(as_of), settings_from(config)
-    account, codec = settings.account(name), checked_codec(settings)
+    account = settings.account(name)
+    if tables:
+        if point is not None:
+            raise typer.BadParameter("the tables have no past: --as-of reads the log")
+        from cli.account_tables import show_from_tables  # noqa: PLC0415 -- a dispatcher loads no PostgreSQL
+
+        show_from_tables(settings, account, as_json=as_json)
+        return
+    codec = checked_codec(settings)
     with progress(f"reading the log of {name}") as bar:
         facts = account_facts(
             settings,

@@ -18,6 +18,12 @@ from rich.table import Table
 from consumers.logs import LogFormat
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+FromTables = Annotated[
+    bool,
+    typer.Option(
+        "--tables", help="From the projected tables, which may be behind; Kafka may be down."
+    ),
+]
 Config = Annotated[
     Path | None,
     typer.Option(

@@ -7,10 +7,12 @@ import typer
 
 from accounts.state import AccountState, Position
 from cli.account_json import position_as_json
+from cli.account_tables import positions_from_tables
 from cli.context import checked_codec, settings_from
 from cli.output import (
     AsJson,
     Config,
+    FromTables,
     dollars,
     print_json,
     print_table,
@@ -35,6 +37,7 @@ def _group() -> None:
 def list_(
     *,
     account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
+    tables: FromTables = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,16 +47,22 @@ def list_(
     """
     settings = settings_from(config)
     wanted = settings.accounts.values() if account is None else [settings.account(account)]
-    codec = checked_codec(settings)
-    found = [
-        _told(one.name, state, held)
-        for one in wanted
-        if (state := _folded(settings, one.account, codec)) is not None
-        for held in sorted(state.positions.values(), key=lambda held: held.symbol)
-    ]
+    lags: list[str] = []
+    if tables:
+        found, lags = positions_from_tables(settings, wanted)
+    else:
+        codec = checked_codec(settings)
+        found = [
+            _told(one.name, state, held)
+            for one in wanted
+            if (state := _folded(settings, one.account, codec)) is not None
+            for held in sorted(state.positions.values(), key=lambda held: held.symbol)
+        ]
     if as_json:
         print_json(found)
         return
+    for lag in lags:
+        say(lag)
     if not found:
         say("Nothing is held.")
         return

@@ -302,3 +302,61 @@ def test_a_configuration_may_lie_anywhere(traded: Command, tmp_path: Path) -> No
     answer = Command(tmp_path)("topics", "check", "--config", str(file))
 
     assert answer.code == 0
+
+
+def test_the_tables_show_the_same_account_and_say_that_they_have_all_of_its_log(
+    traded: Command,
+) -> None:
+    log = traded("accounts", "show", "large-default", "--json").data["log"]
+
+    told = traded("accounts", "show", "large-default", "--tables", "--json").data["tables"]
+
+    assert (told["behind"], told["parked"]) == (0, 0)
+    same = told.keys() & log.keys() - {"positions", "limits", "trading", "version", "mode"}
+    assert {name: told[name] for name in same} == {name: log[name] for name in same}
+    assert {"cash", "equity", "exposure", "ends", "decided", "incidents", "next_offset"} <= same
+    assert told["trading"].items() <= {**log["trading"], "by": None, "reason": None}.items()
+    assert told["version"] == log["version"]
+    allowed = {one["limit"]: (one["used"], one["allowed"]) for one in log["limits"]}
+    for one in told["limits"]:
+        assert (one["used"], one["allowed"]) == allowed[one["limit"]]
+    assert told["positions"] == log["positions"]
+    assert [held["symbol"] for held in told["positions"]] == ["MSFT"]
+    text = traded("accounts", "show", "large-default", "--tables").out
+    assert "The tables have large-default's log up to offset" in text
+    assert ": all of it." in text
+    assert max(len(one) for one in text.splitlines()) <= 80
+
+
+def test_tables_need_no_kafka_and_say_what_they_then_do_not_know(traded: Command) -> None:
+    down = {"DISPATCHER__KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+
+    shown = traded("accounts", "show", "large-default", "--tables", environ=down)
+    listed = traded("positions", "list", "--tables", environ=down)
+
+    assert (shown.code, listed.code) == (0, 0)
+    told = " ".join(shown.out.split())
+    assert "how far it goes is not known, as Kafka does not answer." in told
+    assert "MSFT" in listed.out
+
+
+def test_the_tables_have_nothing_of_an_account_that_never_ran(traded: Command) -> None:
+    text = traded("accounts", "show", "tiny", "--tables").out
+
+    assert text == "The tables have nothing of tiny: its log is empty.\n"
+
+
+def test_holdings_from_the_tables_are_those_of_the_log(traded: Command) -> None:
+    log = traded("positions", "list", "--json").data
+
+    told = traded("positions", "list", "--tables", "--json").data
+
+    assert [{name: one[name] for name in one if name != "next_offset"} for one in told] == log
+    assert "large-default's log up to offset" in traded("positions", "list", "--tables").out
+
+
+def test_the_tables_have_no_past(traded: Command) -> None:
+    answer = traded("accounts", "show", "large-default", "--tables", "--as-of", "3")
+
+    assert answer.code == 2
+    assert "the tables have no past" in answer.err

@@ -26,7 +26,7 @@ from projections.retry import Retried, Retry
 from projections.session import Session
 from projections.verify.accounts import AccountsFold
 from projections.verify.compare import differences
-from tests.accounts.test_fold_properties import ANY_LOG, EVENTS
+from tests.accounts.histories import ANY_LOG, EVENTS
 from tests.builders import (
     ACCOUNT,
     NOW,
