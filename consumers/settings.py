@@ -60,7 +60,20 @@ class PostgresSettings(Table):
     dsn: SecretStr
 
 
+<<<<<<< HEAD
 class SimulationSettings(Table):
+=======
+class BreakGlassSettings(_Table):
+    """The file whose presence halts accounts without Kafka; left out: beside the configuration.
+
+    A relative path starts at the configuration's directory.
+    """
+
+    file: Annotated[Path, Field(strict=False)] | None = None
+
+
+class SimulationSettings(_Table):
+>>>>>>> 6943cf0 (Obey commands and the break-glass in the loop: held before it is written, written before anything is decided)
     """How the simulated broker fills: slippage in basis points, fee in US dollars per order."""
 
     slippage_bps: Annotated[Whole, Field(ge=0, le=10_000)] = 5
@@ -195,6 +208,7 @@ class Settings(Table):
     kafka: KafkaSettings
     registry: RegistrySettings
     postgres: PostgresSettings | None = None
+    break_glass: BreakGlassSettings = BreakGlassSettings()
     accounts: dict[str, AccountSettings]
 
     @model_validator(mode="before")
@@ -249,9 +263,12 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     file = chosen_file(path, environ)
     tree = read_tree(file, environ)
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise explain(file, environ, error) from None
+    named = settings.break_glass.file or Path(f"{file.name}.halt")
+    glass = BreakGlassSettings(file=file.absolute().parent / named)
+    return settings.model_copy(update={"break_glass": glass})
 
 
 def config_hash(account: AccountSettings) -> str:

@@ -72,6 +72,13 @@ class Codec:
         for event_type in event_types:
             self._writer(event_type)
 
+    def prepare_reading(self, event_types: Iterable[type[AnyEvent]]) -> None:
+        """Look up the registered schemas of `event_types` now, as `prepare` does for writing."""
+        for event_type in event_types:
+            schema_id = self._source.id_of(event_type)
+            if schema_id not in self._plans:
+                self._plan(schema_id)
+
     def decode(self, data: bytes | None) -> AnyEvent:
         """Return the event in `data`.
 

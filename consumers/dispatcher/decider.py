@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
-from typing import Final, cast
 
 from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
 from accounts.limits import Limits
 from accounts.state import AccountState
+from consumers.dispatcher.dead_letter import dead_letter
 from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import MarketAwaited, MarketViews, seen_through
@@ -24,10 +23,7 @@ from events.decision import OffsetsSeen
 from events.identifiers import RecommendationId
 from events.order import ExecutionMode, OrderIntended
 from events.recommendation import RecommendationIssued
-from events.topics import DEAD_LETTERS, RECORD_BYTES_MAX, log_of
-
-DEAD_LETTER_BYTES_MAX: Final = RECORD_BYTES_MAX - 64 * 1024
-"""Leaves room for the story in the headers."""
+from events.topics import log_of
 
 
 @dataclass(slots=True)
@@ -63,11 +59,13 @@ class Decider:
         *,
         log_offset: int,
         intents_max: int,
+        command_offset: int | None = None,
     ) -> Decisions:
         """Decide each of `batch` in turn, each seeing what came before it.
 
         Stops early when `intents_max` orders are intended, or where a view of the market has to
-        be waited for; `taken` says how far it came.
+        be waited for; `taken` says how far it came. `command_offset` is the offset after the last
+        command that was read.
         """
         done = Decisions(state, now)
         self.market.begin()
@@ -80,6 +78,7 @@ class Decider:
                 seen = OffsetsSeen(
                     log=log_offset + len(done.events),
                     recommendations=incoming.origin.offset + 1,
+                    commands=command_offset,
                 )
                 try:
                     self._decide_one(incoming, incoming.recommendation, seen, done)
@@ -152,33 +151,11 @@ class Decider:
             done.state = evolve(done.state, halt)
 
     def _dead_letter(self, incoming: Incoming, now: datetime) -> Record:
-        reason = plain_text(incoming.refusal or "")
-        origin = incoming.origin
+        reason, origin = plain_text(incoming.refusal or ""), incoming.origin
         get_log().warning(
             "recommendation_dead_lettered",
             account_name=self.author.account,
             offset=origin.offset,
             error=reason,
         )
-        headers = {
-            "dlq.reason": "undecodable" if reason.startswith("undecodable") else "refused",
-            "dlq.error": reason,
-            "dlq.account": self.author.account,
-            "dlq.source.topic": origin.topic,
-            "dlq.source.partition": str(origin.partition),
-            "dlq.source.offset": str(origin.offset),
-            "dlq.at": now.isoformat(),
-        }
-        value, key = _bytes(incoming.message.value()) or b"", _bytes(incoming.message.key())
-        headers_read = cast("list[tuple[str, bytes | None]]", incoming.message.headers() or [])
-        own = [(name, text or b"") for name, text in headers_read]
-        if sum(map(len, (value, key or b"", *(text for _, text in own)))) > DEAD_LETTER_BYTES_MAX:
-            # It stays where it was read; what it was can be told from this.
-            headers |= {"dlq.size": str(len(value)), "dlq.sha256": sha256(value).hexdigest()}
-            value, key, own = b"", None, []
-        told = [(name, text.encode()) for name, text in headers.items()]
-        return Record(DEAD_LETTERS.name, value, key, tuple(own + told))
-
-
-def _bytes(value: bytes | str | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
+        return dead_letter(incoming.message, origin, reason, self.author.account, now)

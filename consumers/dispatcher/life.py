@@ -15,6 +15,9 @@ from brokers.broker import Broker
 from brokers.errors import BrokerUnavailable
 from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
+from consumers.dispatcher.break_glass import BreakGlass
+from consumers.dispatcher.command_log import CommandLog
+from consumers.dispatcher.commanding import Commanding
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.log_reader import AccountLog
@@ -41,6 +44,8 @@ from events.topics import RECOMMENDATIONS
 RESTART_PAUSE_S: Final = 0.25
 RESTART_PAUSE_S_MAX: Final = 10.0
 FOLDING_TOLD_EVERY_S: Final = 2.0
+IDLE_WAIT_S: Final = 0.02
+"""How long an idle owner of the seat waits for advice before it looks for commands again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ class Equipment:
     decider: Decider
     broker: Broker
     clock: Clock
+    glass: BreakGlass
 
 
 class Dispatcher:
@@ -80,6 +86,7 @@ class Dispatcher:
         )
         self._snapshots = SnapshotWriter(self._cluster, self._account.account, codec, self._tuning)
         self._folding_told_s = time.monotonic()
+        self._commands = CommandLog(self._cluster, self._account.account)
         self._tenure: Tenure | None = None
         self._failure: BaseException | None = None
         self._ends_at: int | None = None
@@ -112,6 +119,7 @@ class Dispatcher:
         finally:
             self._log.close()
             self._snapshots.close()
+            self._commands.close()
         self._say.info("dispatcher_shutdown", recommendations=self._counts.recommendations_read)
         return self._counts
 
@@ -190,8 +198,7 @@ class Dispatcher:
         timeout_s, room = self._tuning.poll_timeout_ms / 1000, 1
         if tenure is not None:
             room = max(1, self._tuning.max_batch - tenure.held)
-            if self._moved or tenure.busy:
-                timeout_s = 0.0
+            timeout_s = 0.0 if self._moved or tenure.busy else min(timeout_s, IDLE_WAIT_S)
         batch = consume_batch(consumer, room, timeout_s)
         if self._failure is not None:
             raise self._failure
@@ -234,8 +241,18 @@ class Dispatcher:
         seat = Seat(self._cluster, self._account.account, self._tuning.transaction_timeout_ms)
         state = self._fold(in_the_seat=True)
         simulated = self._account.mode is ExecutionMode.SIMULATED
-        orders = Orders(self._with.broker, clock, simulated=simulated)
-        tenure = Tenure(self._log, seat, orders, decider, clock, self._recommendations)
+        glass = self._with.glass
+        orders = Orders(self._with.broker, clock, simulated=simulated, glass=glass.reason)
+        tenure = Tenure(
+            self._log,
+            seat,
+            orders,
+            decider,
+            clock,
+            self._recommendations,
+            commands=self._commands,
+            commanding=Commanding(decider, glass),
+        )
         now = SystemClock().now()
         if state.opened is None:
             first = start_offset(consumer, self._recommendations, self._account.start_from)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Final
 
 from accounts.decide import error_text
@@ -10,6 +11,7 @@ from accounts.evolve import evolve
 from accounts.state import AccountState, OpenOrder, TradingStatus
 from brokers.broker import Broker, OrderRequest
 from consumers.clock import Clock
+from consumers.dispatcher.cancelling import Cancelling
 from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.outcomes import (
     Fact,
@@ -22,9 +24,9 @@ from consumers.dispatcher.outcomes import (
 )
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.settling import Settling
-from consumers.dispatcher.submit_gate import SubmitGate, Window
+from consumers.dispatcher.submit_gate import Level, SubmitGate, Window
 from consumers.dispatcher.submitter import (
-    Answer,
+    CancelAsked,
     NoAnswer,
     NotFound,
     Submitter,
@@ -60,10 +62,18 @@ class Outcomes:
 class Orders:
     """The orders of one seat: submitted side by side, asked about until their fate is known."""
 
-    def __init__(self, broker: Broker, clock: Clock, *, simulated: bool) -> None:
-        """Be ready to submit, with an open gate."""
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        *,
+        simulated: bool,
+        glass: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Be ready to submit, with an open gate that asks `glass` before each POST."""
         self._simulated = simulated
-        self.gate = SubmitGate(clock)
+        self.gate = SubmitGate(clock, glass)
+        self._cancelling = Cancelling(clock.elapsed_s)
         self._submitter = Submitter(broker, self.gate, clock.elapsed_s)
         self._settling = Settling(clock.elapsed_s, ledger_is_final=broker.ledger_is_final)
         self._elapsed_s = clock.elapsed_s
@@ -91,11 +101,25 @@ class Orders:
                 continue
             if order is None:
                 continue
-            if state.trading.status is TradingStatus.HALTED:
-                halted = NeverSent(order=order.client_order_id, why="it was never sent")
-                self._facts.append(halted)
+            kept_back = self._kept_back(order, state)
+            if kept_back is not None:
+                self._facts.append(
+                    NeverSent(order=order.client_order_id, why=kept_back, withheld=True)
+                )
             else:
                 self._submit(order, event, stamped_at_s)
+
+    def cancel(self, state: AccountState) -> None:
+        """Start to cancel what `state` wants cancelled."""
+        for order, broker_order_id in self._cancelling.due(state):
+            get_log().info("order_cancel_asked", order=order)
+            self._submitter.cancel(order, broker_order_id)
+
+    def _kept_back(self, order: OpenOrder, state: AccountState) -> str | None:
+        closes, status = order.terms.closes_position, state.trading.status
+        if status is TradingStatus.HALTED or (status is TradingStatus.REDUCED and not closes):
+            return f"the account is {status.lower()}"
+        return self.gate.keeps_back(closes=closes)
 
     def watch(self, orders: Iterable[OpenOrder]) -> None:
         """Look `orders` up until the log knows their fate."""
@@ -111,10 +135,14 @@ class Orders:
     def collect(self, timeout_s: float, *, all_of_them: bool = False) -> None:
         """Take up the broker's answers, waiting up to `timeout_s` for the first, or for all."""
         for answer in self._submitter.answers(timeout_s, all_of_them=all_of_them):
+            if isinstance(answer, CancelAsked):
+                self._was_asked_to_cancel(answer)
+                continue
             fact = self._weigh(answer)
             if fact is not None:
                 self._facts.append(fact)
-        now = self._elapsed_s()
+        # Whatever is held is not sent again: there is nothing to wait for.
+        now = self._elapsed_s() if self.gate.level < Level.CLOSED else inf
         self._facts += [fact for due_s, fact in self._turned_away if due_s <= now]
         self._turned_away = [one for one in self._turned_away if one[0] > now]
 
@@ -189,7 +217,12 @@ class Orders:
         window = Window(until=event.submit_before, until_elapsed_s=stamped_at_s + window_s)
         self._submitter.submit(request, attempt, window)
 
-    def _weigh(self, answer: Answer) -> Fact | None:
+    def _was_asked_to_cancel(self, answer: CancelAsked) -> None:
+        if answer.refusal is not None:
+            get_log().warning("order_not_cancelled", order=answer.order, error=answer.refusal)
+        self._settling.hasten(answer.order)
+
+    def _weigh(self, answer: Fact | NotFound | NoAnswer | Withheld | TurnedAway) -> Fact | None:
         match answer:
             case Withheld():
                 return None

@@ -65,11 +65,15 @@ class IsUnclear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverSent:
-    """Proven: the broker does not have the order. `attempt` names the POST that proved it."""
+    """Proven: the broker does not have the order. `attempt` names the POST that proved it.
+
+    `withheld` says that trading was held when it was to be sent: it will not be sent again.
+    """
 
     order: ClientOrderId
     why: str
     attempt: int | None = None
+    withheld: bool = False
 
 
 Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent
@@ -130,6 +134,10 @@ def _again_or_never(
     fact: NeverSent, order: OpenOrder, trading: Trading, writer: Writer
 ) -> LogEvent:
     """Send the same order again while its advice is fresh and trading is on; else it has failed."""
+    if fact.withheld:
+        return failure_of_order(
+            order, f"NeverSent: {fact.why}", writer.author, writer.now, Stage.SETTLE
+        )
     allowed = trading.status is TradingStatus.ACTIVE or (
         trading.status is TradingStatus.REDUCED and order.terms.closes_position
     )

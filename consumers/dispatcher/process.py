@@ -10,6 +10,7 @@ from uuid import uuid4
 from brokers.broker import Broker
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock
+from consumers.dispatcher.break_glass import BreakGlass
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.life import Dispatcher, Equipment
@@ -24,6 +25,7 @@ from consumers.version import build
 from events.author import Author
 from events.catalog import LOG_EVENTS
 from events.codec import Codec
+from events.command import CommandIssued
 from events.snapshot import AccountSnapshot
 
 Wiring: TypeAlias = Callable[[AccountSettings], tuple[Broker, Clock]]
@@ -76,6 +78,7 @@ def run_dispatcher(
     )
     codec = Codec(source)
     codec.prepare((*LOG_EVENTS, AccountSnapshot))
+    codec.prepare_reading([CommandIssued])  # a halt must be read while the registry is down
     log.info("config_loaded", config_hash=author.config_hash, limits=account.limits())
     broker, clock = (wiring or wire)(account)
     decider = Decider(
@@ -93,6 +96,7 @@ def run_dispatcher(
         decider=decider,
         broker=broker,
         clock=clock,
+        glass=BreakGlass(settings.break_glass.file, account.name, settings.accounts),
     )
     return Dispatcher(equipment, stop, until_caught_up=until_caught_up, heartbeat=heartbeat).run()
 

@@ -51,6 +51,13 @@ class Settling:
         """Stop asking: its fate is known."""
         self._questions.pop(order, None)
 
+    def hasten(self, order: ClientOrderId) -> None:
+        """Ask about an order at once: something was done about it."""
+        question = self._questions.get(order)
+        if question is not None:
+            question.ask_at_s = self._elapsed_s()
+            question.pause_s = FIRST_PAUSE_S
+
     def clear(self) -> None:
         """Stop asking about anything."""
         self._questions.clear()

@@ -17,7 +17,7 @@ from brokers.errors import (
     OrderRefused,
 )
 from consumers.dispatcher.outcomes import Fact, IsUnclear, NeverSent, Reported, WasRefused
-from consumers.dispatcher.submit_gate import SubmitGate, Window
+from consumers.dispatcher.submit_gate import Refused, SubmitGate, Window
 from consumers.logs import get_log
 from events.identifiers import BrokerOrderId, ClientOrderId
 
@@ -57,7 +57,15 @@ class TurnedAway:
         return self.fact.order
 
 
-Answer: TypeAlias = Fact | NotFound | NoAnswer | Withheld | TurnedAway
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked:
+    """The broker was asked to cancel the order; `refusal` is what it said against it, if it did."""
+
+    order: ClientOrderId
+    refusal: str | None
+
+
+Answer: TypeAlias = Fact | NotFound | NoAnswer | Withheld | TurnedAway | CancelAsked
 
 THREADS: Final = 16
 
@@ -138,11 +146,13 @@ class Submitter:
     def _attempt(
         self, order: ClientOrderId, request: OrderRequest, attempt: int, window: Window
     ) -> Answer:
-        with self._gate.attempt(order, window) as refusal:
+        closes = request.terms.closes_position
+        with self._gate.attempt(order, window, closes=closes) as refusal:
             if refusal is not None:
-                if self._gate.is_shut:
+                if refusal.kind is Refused.SHUT:
                     return Withheld(order=order)
-                return NeverSent(order=order, why=refusal, attempt=attempt)
+                held = refusal.kind is Refused.HELD
+                return NeverSent(order=order, why=refusal.why, attempt=attempt, withheld=held)
             try:
                 report = self._broker.submit(request)
             except OrderRefused as error:
@@ -174,8 +184,8 @@ class Submitter:
         try:
             self._broker.cancel(broker_order_id)
         except Exception as error:  # noqa: BLE001 -- whatever it was: looking it up will tell
-            return NoAnswer(order=order, why=f"it was not cancelled: {error_text(error)}")
-        return NoAnswer(order=order, why="it was asked to be cancelled")
+            return CancelAsked(order=order, refusal=error_text(error))
+        return CancelAsked(order=order, refusal=None)
 
     def _say_bug(self, order: ClientOrderId, error: Exception) -> None:
         get_log().error("processing_error", order=order, error=error_text(error), exc_info=error)

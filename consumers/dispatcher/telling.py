@@ -7,7 +7,13 @@ that is taken again is told again. What came of orders is told once it is durabl
 from structlog.typing import FilteringBoundLogger
 
 from consumers.logs import get_log
-from events.account import AccountHalted, IncidentRecorded
+from events.account import (
+    AccountHalted,
+    AccountReduced,
+    AccountResumed,
+    CommandRefused,
+    IncidentRecorded,
+)
 from events.catalog import LogEvent
 from events.decision import RecommendationDeclined, RecommendationFailed
 from events.order import (
@@ -32,6 +38,9 @@ def tell(event: LogEvent, *, simulated: bool = True) -> None:
     if isinstance(event, OrderIntended | RecommendationDeclined):
         _tell_decision(log, event)
         return
+    if isinstance(event, AccountHalted | AccountReduced | AccountResumed | CommandRefused):
+        _tell_standing(log, event)
+        return
     match event:
         case OrderFilled():
             log.info(
@@ -51,12 +60,33 @@ def tell(event: LogEvent, *, simulated: bool = True) -> None:
             log.warning("order_outcome_unknown", attempt=event.attempt, error=event.how)
         case OrderCanceled() | OrderExpired():
             log.info("order_ended", how=type(event).__name__)
-        case AccountHalted():
-            log.error("account_halted", by=event.by, reason=event.reason)
         case IncidentRecorded():
             log.error("incident_recorded", kind=event.kind, error=event.message)
         case _:
             pass
+
+
+def _tell_standing(
+    log: FilteringBoundLogger,
+    event: AccountHalted | AccountReduced | AccountResumed | CommandRefused,
+) -> None:
+    match event:
+        case AccountHalted():
+            log.error(
+                "account_halted",
+                by=event.by,
+                reason=event.reason,
+                in_flight=event.in_flight,
+                cancel_open=event.cancel_open,
+            )
+        case AccountReduced():
+            log.error(
+                "account_reduced", by=event.by, reason=event.reason, in_flight=event.in_flight
+            )
+        case AccountResumed():
+            log.warning("account_resumed", by=event.by, reason=event.reason)
+        case CommandRefused():
+            log.warning("command_refused", command=event.command_id, reason=event.reason)
 
 
 def _tell_decision(

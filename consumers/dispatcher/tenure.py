@@ -6,6 +6,7 @@ what came of it. Nothing here outlives the seat but what is committed.
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
@@ -13,14 +14,19 @@ from confluent_kafka import Consumer, TopicPartition
 from accounts.evolve import evolve
 from accounts.state import AccountState
 from consumers.clock import Clock, SystemClock
+from consumers.dispatcher.command_log import CommandLog
+from consumers.dispatcher.commanding import Commanding
 from consumers.dispatcher.decider import Decider, Decisions
 from consumers.dispatcher.historical_clock import HistoricalClock
+from consumers.dispatcher.holding import follow, hold_for, level_of
 from consumers.dispatcher.intake import Incoming, Intake
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.opening import Counts, dispatcher_stopped
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
-from consumers.dispatcher.seat import Seat, TransactionAborted
+from consumers.dispatcher.seat import Record, Seat, TransactionAborted
+from consumers.dispatcher.submit_gate import Holder, Level
+from consumers.dispatcher.telling import tell
 from consumers.errors import SeatLost
 from consumers.kafka import Batch, consume_batch
 from consumers.logs import get_log
@@ -36,7 +42,7 @@ BUSY_WAIT_S: Final = 0.005
 class Tenure:
     """The time between taking the seat and giving it up."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a seat works with, each of it made elsewhere
         self,
         log: AccountLog,
         seat: Seat,
@@ -44,9 +50,14 @@ class Tenure:
         decider: Decider,
         clock: Clock,
         recommendations: str,
+        *,
+        commands: CommandLog,
+        commanding: Commanding,
     ) -> None:
         """Begin with the account as `log` has folded it; `recommendations` is Kafka's name."""
         self._recommendations = recommendations
+        self._commands = commands
+        self._commanding = commanding
         self._log = log
         self._seat = seat
         self._orders = orders
@@ -81,9 +92,23 @@ class Tenure:
         )
 
     def begin(self, start: int) -> None:
-        """Read recommendations from `start`; ask about every order the log leaves open."""
+        """Read recommendations from `start`; ask about every order the log leaves open.
+
+        Every command there is by now is answered first.
+
+        Raises:
+            SeatLost: That could not be written.
+            ServiceUnreachable: The commands cannot be read.
+        """
+        follow(self._orders.gate, self._log.state.trading)
         self._intake.clear(start)
         self._orders.watch(self._log.state.orders.values())
+        waiting = self._commands.read_to_end(self._log.state.next_command_offset)
+        self._commanding.take_in(waiting)
+        for _ in range(APPEND_ATTEMPTS):
+            if self._obey():
+                return
+        raise SeatLost("what commands ask for could not be written")
 
     def take_in(self, batch: Batch) -> None:
         """Hold what was read from `recommendations`."""
@@ -101,10 +126,15 @@ class Tenure:
             SeatLost: The seat is worth nothing any more; fold again.
         """
         before = self._log.next_offset, self.held
+        self._commanding.take_in(self._commands.read_on())
+        obeyed = self._obey()
+        self._orders.cancel(self._log.state)
         self._orders.ask()
         # In a historical run nothing is decided while an order's fate is open: the same history
-        # must come out however often it is interrupted.
-        if not (self._historical and (self.busy or self._log.state.unresolved())):
+        # must come out however often it is interrupted. And where a halt waits to be written,
+        # nothing is decided as if there were none.
+        waits = self._historical and (self.busy or self._log.state.unresolved())
+        if obeyed and not waits and not self._a_halt_is_unwritten:
             self._decide(consumer, tuning, ends_at)
         decided = (self._log.next_offset, self.held) != before
         wait_s = 0.05 if self._historical else 0.0 if decided else BUSY_WAIT_S
@@ -154,6 +184,37 @@ class Tenure:
         self._abandoned = True
         self._orders.close(reason)
 
+    @property
+    def _a_halt_is_unwritten(self) -> bool:
+        return self._orders.gate.level > level_of(self._log.state.trading)
+
+    def _obey(self) -> bool:
+        """Answer what waits of commands and the break-glass; say whether nothing is left to."""
+        gate, state = self._orders.gate, self._log.state
+        broken = gate.look_at_glass()
+        answers = self._commanding.answers(
+            state, self._account_time(), log_offset=self._log.next_offset, broken=broken
+        )
+        if answers.records:
+            self._hold_for(answers.events, answers.records, Holder.COMMAND)
+            if not self._transact(lambda: self._seat.append(answers.records), answers.state):
+                return False
+            for event in answers.events:
+                tell(event)
+        self._commanding.answered()
+        gate.release(Holder.COMMAND)
+        if level_of(self._log.state.trading) is Level.CLOSED:
+            gate.release(Holder.GLASS)  # the log holds it by now, and the file, if it is there
+        return True
+
+    def _hold_for(self, events: list[LogEvent], records: list[Record], holder: Holder) -> None:
+        hold_for(events, records, self._orders.gate, holder, self._decider.record)
+
+    def _account_time(self) -> datetime:
+        """Return what stands on answers: the history's time, but for before it has begun."""
+        began = not self._historical or self._log.state.clock_at is not None
+        return self._clock.now() if began else SystemClock().now()
+
     def _decide(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
         batch = self._next_batch(tuning, ended=ends_at is not None and self._read_to(ends_at))
         room = tuning.max_unsubmitted - self._orders.calls_under_way
@@ -171,15 +232,19 @@ class Tenure:
             self._clock.now(),
             log_offset=self._log.next_offset,
             intents_max=room,
+            command_offset=self._commands.next_offset,
         )
         if decisions.taken == 0:
             return  # the first of them waits for its market
+        self._hold_for(decisions.events, decisions.records, Holder.DECISION)
         offset = TopicPartition(self._recommendations, 0, decisions.next_offset)
 
         def write() -> dict[str, int]:
             return self._seat.append(decisions.records, offsets=offset, consumer=consumer)
 
-        if self._transact(write, decisions.state):
+        committed = self._transact(write, decisions.state)
+        self._orders.gate.release(Holder.DECISION)  # if not, nothing of it has happened
+        if committed:
             self._intake.drop(decisions.taken)
             self._count(decisions)
             self._orders.start(decisions.events, self._log.state, stamped_at_s)
@@ -206,10 +271,12 @@ class Tenure:
             answer_within_ms=tuning.answer_within_ms,
         )
         outcomes = self._orders.outcomes(self._log.state, writer, self._decider.record)
+        self._hold_for(outcomes.events, outcomes.records, Holder.OUTCOME)
         if outcomes.records and not self._transact(
             lambda: self._seat.append(outcomes.records), outcomes.state
         ):
             return False
+        self._orders.gate.release(Holder.OUTCOME)
         self._orders.written(outcomes, self._log.state)
         self._orders.start(outcomes.events, self._log.state, stamped_at_s)
         return True
@@ -227,6 +294,7 @@ class Tenure:
             return False
         self._aborts_in_row = 0
         self._log.wrote(state, ends)
+        follow(self._orders.gate, state.trading)
         return True
 
     def _count(self, decisions: Decisions) -> None:
