@@ -7,7 +7,7 @@ account is opened in; nothing ever falls back to it.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from hashlib import sha256
@@ -38,11 +38,16 @@ _BASIS_POINTS: Final = Decimal(10_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationTerms:
-    """How the simulated market treats us: slippage in basis points, fees in US dollars."""
+    """How the simulated market treats us: slippage in basis points, fees in US dollars.
+
+    With `resting_orders` nothing fills but the first part of a partial fill: what is left works
+    until it is cancelled.
+    """
 
     slippage_bps: int = 5
     fee_per_order: Decimal = Decimal(0)
     partial_fills: bool = False
+    resting_orders: bool = False
 
 
 class SimulatedBroker:
@@ -80,12 +85,18 @@ class SimulatedBroker:
             return known.get(client_order_id)
 
     def cancel(self, broker_order_id: BrokerOrderId) -> None:
-        """Refuse: every order here has ended by the time its id is known."""
-        raise OrderRefused(f"order {broker_order_id} has already ended")
+        """End a working order; see `Broker.cancel`."""
+        with self._lock, self._ledger.exclusive() as known:
+            for order in known.values():
+                if order.broker_order_id == broker_order_id and _works(order):
+                    self._ledger.append(replace(order, status=OrderStatus.CANCELED))
+                    return
+        raise OrderRefused(f"order {broker_order_id} has already ended, or was never here")
 
     def open_orders(self) -> list[OrderReport]:
-        """Return the orders that may still fill: there are none."""
-        return []
+        """Return the orders that may still fill."""
+        with self._lock, self._ledger.exclusive() as known:
+            return [order for order in known.values() if _works(order)]
 
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
         """Return the fills at or after `moment`, oldest first."""
@@ -124,6 +135,7 @@ class SimulatedBroker:
     def _trade(self, request: OrderRequest) -> OrderReport:
         order = request.terms
         price = self._price(request)
+        fills = () if price is None else self._fills(request, price)
         return OrderReport(
             broker_order_id=BrokerOrderId(f"sim-{_seed(order.client_order_id):032x}"),
             client_order_id=ClientOrderId(order.client_order_id),
@@ -131,12 +143,17 @@ class SimulatedBroker:
             side=order.side,
             quantity=order.quantity,
             limit_price=order.limit_price,
-            status=OrderStatus.EXPIRED if price is None else OrderStatus.FILLED,
+            status=self._status(price),
             created_at=request.sent_at,
-            fills=() if price is None else self._fills(request, price),
+            fills=fills,
             fill_model=FILL_MODEL,
             slippage_bps=self._terms.slippage_bps,
         )
+
+    def _status(self, price: Decimal | None) -> OrderStatus:
+        if price is None:
+            return OrderStatus.EXPIRED
+        return OrderStatus.WORKING if self._terms.resting_orders else OrderStatus.FILLED
 
     def _price(self, request: OrderRequest) -> Decimal | None:
         """Return what each share costs, None when the limit is out of the market's reach."""
@@ -159,6 +176,8 @@ class SimulatedBroker:
             first = (order.quantity * share).quantize(Decimal(1), rounding=ROUND_DOWN)
             if first:
                 parts = [first, order.quantity - first]
+        if self._terms.resting_orders:
+            parts = parts[:-1]
         fills, cumulative = [], Decimal(0)
         for number, part in enumerate(parts):
             cumulative += part
@@ -199,6 +218,10 @@ class RecommendedMarket:
             ask=option.ask,
         )
         return MarketView(market=market, option=option)
+
+
+def _works(order: OrderReport) -> bool:
+    return order.status is OrderStatus.WORKING
 
 
 def _seed(client_order_id: str) -> int:

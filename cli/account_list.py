@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from accounts.calendar import exchange_day
-from cli.output import dollars, print_table, say
+from accounts.state import Trading
+from cli.commanded_view import next_step
+from cli.output import dollars, moment, print_table, say
 from consumers.account_facts import AccountFacts
 from consumers.seats import Seat
 from consumers.settings import AccountSettings
@@ -24,9 +26,19 @@ def print_accounts(seen: Sequence[tuple[AccountSettings, AccountFacts | None, st
         ],
         (_row(account, facts) for account, facts, _ in seen),
     )
-    for account, _, fault in seen:
+    for account, facts, fault in seen:
         if fault:
             say(f"{account.name}: {fault}")
+        elif facts is not None and facts.folded is not None:
+            _say_standing(account.name, facts.folded.state.trading)
+
+
+def _say_standing(name: str, trading: Trading) -> None:
+    if step := next_step(name, trading):
+        say(
+            f"{name} is {trading.status.lower()} since {moment(trading.since)} by {trading.by}: "
+            f"{trading.reason}. To trade again: {step}"
+        )
 
 
 def _row(account: AccountSettings, facts: AccountFacts | None) -> list[object]:

@@ -8,6 +8,7 @@ import typer
 from cli.account_json import account_as_json
 from cli.account_list import print_accounts
 from cli.account_view import print_account
+from cli.commanding import commands
 from cli.context import checked_codec, service_settings, settings_from
 from cli.output import AsJson, Config, FromTables, Logs, print_json, progress, say, snapshot_note
 from cli.periods import AsOf, point_of_log
@@ -21,6 +22,7 @@ from consumers.settings import AccountSettings
 app = typer.Typer(help="Run accounts; list and show them from their logs.", no_args_is_help=True)
 
 app.command("what-if")(what_if)
+commands(app)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account, as it is configured.")]
 

@@ -60,10 +60,7 @@ class PostgresSettings(Table):
     dsn: SecretStr
 
 
-<<<<<<< HEAD
-class SimulationSettings(Table):
-=======
-class BreakGlassSettings(_Table):
+class BreakGlassSettings(Table):
     """The file whose presence halts accounts without Kafka; left out: beside the configuration.
 
     A relative path starts at the configuration's directory.
@@ -72,13 +69,17 @@ class BreakGlassSettings(_Table):
     file: Annotated[Path, Field(strict=False)] | None = None
 
 
-class SimulationSettings(_Table):
->>>>>>> 6943cf0 (Obey commands and the break-glass in the loop: held before it is written, written before anything is decided)
-    """How the simulated broker fills: slippage in basis points, fee in US dollars per order."""
+class SimulationSettings(Table):
+    """How the simulated broker fills: slippage in basis points, fee in US dollars per order.
+
+    With `resting_orders` what does not fill at once works until it is cancelled, and nothing fills
+    at once but the first part of `partial_fills`.
+    """
 
     slippage_bps: Annotated[Whole, Field(ge=0, le=10_000)] = 5
     fee_per_order: Annotated[Dollars, Field(ge=0)] = Decimal(0)
     partial_fills: Flag = False
+    resting_orders: Flag = False
 
 
 class TuningSettings(Table):

@@ -110,6 +110,7 @@ def wire(account: AccountSettings) -> tuple[Broker, Clock]:
             slippage_bps=terms.slippage_bps,
             fee_per_order=terms.fee_per_order,
             partial_fills=terms.partial_fills,
+            resting_orders=terms.resting_orders,
         ),
         ledger=account.ledger,
     )

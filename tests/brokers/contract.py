@@ -123,3 +123,31 @@ class BrokerContract:
         broker.submit(a_request())
 
         assert broker.open_orders() == []
+
+
+class WorkingOrdersContract:
+    """Inherit beside `BrokerContract` where an order can work: `resting` is such a broker."""
+
+    def test_a_working_order_is_open_until_it_is_cancelled(self, resting: Broker) -> None:
+        report = resting.submit(a_request())
+        assert report.status is OrderStatus.WORKING
+        assert resting.open_orders() == [report]
+
+        resting.cancel(report.broker_order_id)
+
+        found = resting.find(ClientOrderId("tiny-1-entry"))
+        assert found is not None
+        assert found.status is OrderStatus.CANCELED
+        assert found.fills == report.fills
+        assert resting.open_orders() == []
+
+    def test_a_cancelled_order_keeps_its_id_and_cannot_be_cancelled_again(
+        self, resting: Broker
+    ) -> None:
+        report = resting.submit(a_request())
+        resting.cancel(report.broker_order_id)
+
+        with pytest.raises(OrderRefused):
+            resting.cancel(report.broker_order_id)
+        with pytest.raises(DuplicateOrder):
+            resting.submit(a_request())

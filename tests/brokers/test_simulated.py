@@ -14,7 +14,7 @@ from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerm
 from events.identifiers import ClientOrderId
 from events.order import Side
 from events.recommendation import Action
-from tests.brokers.contract import BrokerContract, a_request
+from tests.brokers.contract import BrokerContract, WorkingOrdersContract, a_request
 from tests.builders import a_call, a_recommendation, an_option
 
 
@@ -40,6 +40,31 @@ class TestWithPartialFills(BrokerContract):
     @pytest.fixture
     def broker(self) -> Broker:
         return a_broker(terms=SimulationTerms(partial_fills=True))
+
+
+class TestResting(WorkingOrdersContract):
+    @pytest.fixture
+    def resting(self) -> Broker:
+        return a_broker(terms=SimulationTerms(resting_orders=True))
+
+
+class TestRestingAfterAFirstPart(WorkingOrdersContract):
+    @pytest.fixture
+    def resting(self, tmp_path: Path) -> Broker:
+        return a_broker(
+            tmp_path / "ledger", SimulationTerms(resting_orders=True, partial_fills=True)
+        )
+
+
+def test_a_cancelled_order_is_cancelled_for_every_broker_on_the_ledger(tmp_path: Path) -> None:
+    terms = SimulationTerms(resting_orders=True)
+    one, other = a_broker(tmp_path / "ledger", terms), a_broker(tmp_path / "ledger", terms)
+    report = one.submit(a_request())
+    assert other.open_orders() == [report]
+
+    other.cancel(report.broker_order_id)
+
+    assert one.open_orders() == []
 
 
 def test_slippage_is_against_us_on_both_sides() -> None:

@@ -23,7 +23,7 @@ from brokers.broker import (
 )
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
-from consumers.dispatcher import decider
+from consumers.dispatcher import decider, submit_gate
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.process import run_dispatcher, wire
 from consumers.errors import DispatcherError
@@ -72,7 +72,7 @@ class Fifos:
 
 
 class HeldClock:
-    """Holds in the loop's own thread before the decision, or in a submitter's before its POST."""
+    """Holds in the loop's own thread, before the decision or after the outcome."""
 
     def __init__(self, clock: Clock, hold: Hold, fifos: Fifos) -> None:
         self._clock, self._hold, self._fifos = clock, hold, fifos
@@ -91,10 +91,7 @@ class HeldClock:
         return self._clock.now()
 
     def elapsed_s(self) -> float:
-        """Hold if this is the place; then tell the real time."""
-        in_submitter = threading.current_thread().name.startswith("submit")
-        if self._hold is Hold.BETWEEN_INTENT_AND_SUBMIT and in_submitter:
-            self._fifos.hold()
+        """Tell the real time."""
         return self._clock.elapsed_s()
 
 
@@ -181,6 +178,18 @@ def plant_a_bug(ticker: str) -> None:
     module.decide = decide
 
 
+def hold_before_the_gate(fifos: Fifos) -> None:
+    """Make a submitter's thread stand still before it asks whether its POST may start."""
+    module: Any = submit_gate
+    sound = module.SubmitGate.attempt
+
+    def attempt(gate: object, *order: object, **more: object) -> object:
+        fifos.hold()
+        return sound(gate, *order, **more)
+
+    module.SubmitGate.attempt = attempt
+
+
 def main() -> int:
     """Run with CONFIG ACCOUNT HOLD TROUBLE FIFOS [--until-caught-up] [--bug TICKER]."""
     config, account, hold, trouble, fifos, *options = sys.argv[1:]
@@ -188,6 +197,8 @@ def main() -> int:
     if "--bug" in options:
         plant_a_bug(options[-1])
     where, what, gate = Hold(hold), Trouble(trouble), Fifos(Path(fifos))
+    if where is Hold.BETWEEN_INTENT_AND_SUBMIT:
+        hold_before_the_gate(gate)
 
     def wiring(settings: AccountSettings) -> tuple[Broker, Clock]:
         broker, clock = wire(settings)

@@ -1,0 +1,242 @@
+"""Operators' commands: appended for good, then the account's answer awaited on its own log."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from accounts.command import CommandAnswer, command_subject, stands
+from accounts.evolve import evolve
+from accounts.state import AccountState, Trading
+from consumers.cluster import Cluster
+from consumers.errors import ConfigurationError, ServiceUnreachable
+from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable, watermarks
+from events import roles
+from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
+from events.catalog import LOG_EVENTS, LogEvent
+from events.codec import Codec, Undecodable
+from events.command import CommandIssued, CommandKind
+from events.identifiers import AccountName, event_id
+from events.topics import commands_of, log_of
+
+ANSWER_WITHIN_S: Final = 15.0
+_NOBODY_AFTER_S: Final = 1.0
+_CANCELLED_WITHIN_S: Final = 5.0
+_TIMEOUT_S: Final = 6.0
+_DELIVERY_TIMEOUT_MS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed:
+    """A command and what came of it.
+
+    `answer` is None where nobody has answered; `dispatchers` then says how many run. `before` and
+    `state` are the account just before the answer, and as it is now.
+    """
+
+    command: CommandIssued
+    answer: CommandAnswer | None
+    dispatchers: int
+    before: Trading | None = None
+    state: AccountState | None = None
+
+    @property
+    def as_wished(self) -> bool:
+        """Whether the account stands as the command wants it, by it or already before."""
+        return self.state is not None and stands(self.command.kind, self.state.trading)
+
+
+def new_command(
+    account: AccountName,
+    kind: CommandKind,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    expires_in: timedelta,
+) -> CommandIssued:
+    """Return a command of a new id."""
+    return CommandIssued(
+        command_id=uuid4(),
+        account_name=account,
+        kind=kind,
+        by=by,
+        reason=reason,
+        issued_at=now,
+        expires_at=now + expires_in,
+    )
+
+
+def issue(cluster: Cluster, codec: Codec, commands: Iterable[CommandIssued]) -> None:
+    """Append `commands`, each to its account's topic, and wait until Kafka has them for good.
+
+    Raises:
+        ConfigurationError: An account's topic does not exist.
+        ServiceUnreachable: Kafka did not acknowledge them all: send them again.
+    """
+    producer = Producer(
+        {
+            "bootstrap.servers": cluster.bootstrap_servers,
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 0,
+            "message.timeout.ms": _DELIVERY_TIMEOUT_MS,
+            "allow.auto.create.topics": False,
+            "log_level": 0,
+        }
+    )
+    faults: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            faults.append(error)
+
+    for command in commands:
+        topic = cluster.topic(commands_of(AccountName(command.account_name)).name)
+        producer.produce(
+            topic, codec.encode(command), command.account_name.encode(), on_delivery=delivered
+        )
+    undelivered = producer.flush(_DELIVERY_TIMEOUT_MS / 1000 + 1)
+    for error in faults:
+        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 -- a public code that starts with an underscore
+            raise ConfigurationError(
+                "an account's topic of commands does not exist: run `dispatcher topics apply`"
+            )
+    if faults or undelivered:
+        why = faults[0].str() if faults else "no answer in time"
+        raise ServiceUnreachable(f"Kafka has not acknowledged every command ({why})")
+
+
+class AnswerReader:
+    """The accounts' logs from where they ended when this was made."""
+
+    def __init__(self, cluster: Cluster, codec: Codec, accounts: Iterable[AccountName]) -> None:
+        """Stand at the end of each log: to be made before the commands are issued.
+
+        Raises:
+            ServiceUnreachable: Kafka does not answer.
+        """
+        self._cluster = cluster
+        self._codec = codec
+        self._consumer = _reader(cluster)
+        topics = [cluster.topic(log_of(account).name) for account in accounts]
+        self._consumer.assign(
+            [TopicPartition(name, 0, watermarks(self._consumer, name)[1]) for name in topics]
+        )
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._consumer.close()
+
+    def await_answers(
+        self, commands: Iterable[CommandIssued], within_s: float = ANSWER_WITHIN_S
+    ) -> dict[UUID, CommandAnswer | int]:
+        """Return each command's answer, or how many dispatchers run that have not answered.
+
+        An account without a dispatcher is not waited for longer than a second.
+        """
+        waiting = {_answer_id(command): command for command in commands}
+        found: dict[UUID, CommandAnswer | int] = {}
+        began = time.monotonic()
+        asked = False
+        while waiting and time.monotonic() - began < within_s:
+            for answer in self._answers():
+                command = waiting.pop(answer.envelope.event_id, None)
+                if command is not None:
+                    found[command.command_id] = answer
+            if not asked and time.monotonic() - began > _NOBODY_AFTER_S:
+                asked = True
+                for key, command in list(waiting.items()):
+                    if not dispatchers_of(self._cluster, AccountName(command.account_name)):
+                        found[command.command_id] = 0
+                        del waiting[key]
+        for command in waiting.values():
+            running = dispatchers_of(self._cluster, AccountName(command.account_name))
+            found[command.command_id] = running
+        return found
+
+    def _answers(self) -> Iterable[CommandAnswer]:
+        for message in consume_batch(self._consumer, 100, 0.1).messages:
+            event = _event_of(message, self._codec)
+            if isinstance(event, AccountHalted | AccountReduced | AccountResumed | CommandRefused):
+                yield event
+
+
+def with_state(
+    cluster: Cluster,
+    codec: Codec,
+    command: CommandIssued,
+    answer: CommandAnswer,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+) -> Obeyed:
+    """Return the account around `answer`; after a cancel-open, once nothing is open any more.
+
+    Raises:
+        ServiceUnreachable: Kafka does not answer.
+    """
+    consumer = _reader(cluster)
+    topic = cluster.topic(log_of(AccountName(command.account_name)).name)
+    state, before, at = AccountState(), Trading(), 0
+    cancels = command.kind is CommandKind.CANCEL_OPEN and isinstance(answer, AccountHalted)
+    try:
+        end = watermarks(consumer, topic)[1]
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        deadline = time.monotonic() + _CANCELLED_WITHIN_S
+        while at < end or (cancels and state.orders and time.monotonic() < deadline):
+            batch = consume_batch(consumer, 1000, 0.2)
+            for message in batch.messages:
+                event = _event_of(message, codec)
+                if event.envelope.event_id == answer.envelope.event_id:
+                    before = state.trading
+                state = evolve(state, event)
+                at = offset_of(message) + 1
+            at = max([at, *batch.ends.values()])
+            if at < end:
+                deadline = time.monotonic() + _CANCELLED_WITHIN_S
+            on_progress(min(at, end), end)
+    finally:
+        consumer.close()
+    return Obeyed(command=command, answer=answer, dispatchers=1, before=before, state=state)
+
+
+def dispatchers_of(cluster: Cluster, account: AccountName) -> int:
+    """Return how many dispatchers of `account` run, those that stand by included.
+
+    Raises:
+        ServiceUnreachable: Kafka does not answer.
+    """
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    group = cluster.dispatchers_of(account)
+    try:
+        [found] = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S).values()
+        return len(found.result().members)
+    except KafkaException as error:
+        raise unreachable(error) from error
+
+
+def _event_of(message: Message, codec: Codec) -> LogEvent:
+    try:
+        event: object = codec.decode(message.value())
+    except Undecodable as error:
+        event = error
+    if isinstance(event, LOG_EVENTS):
+        return event
+    raise ConfigurationError(
+        f"{message.topic()} offset {message.offset()} is no event of the account: {event}; the "
+        "command is in Kafka, but a dispatcher does not get past that record"
+    )
+
+
+def _answer_id(command: CommandIssued) -> UUID:
+    subject = command_subject(command.command_id)
+    return event_id(command.account_name, subject, None, roles.COMMAND)
+
+
+def _reader(cluster: Cluster) -> Consumer:
+    config = consumer_config(cluster.bootstrap_servers, cluster.group("dispatcher-reader"))
+    return Consumer({**config, "log_level": 0})
