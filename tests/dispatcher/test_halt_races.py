@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from brokers.broker import Broker, OrderReport, OrderRequest
 from brokers.simulated import SimulatedBroker, SimulationTerms
@@ -26,6 +26,7 @@ from events.account import AccountHalted, AccountResumed
 from events.codec import Codec
 from events.command import CommandKind
 from events.identifiers import AccountName
+from events.topics import RECOMMENDATIONS
 from tests.dispatcher.commands import command
 from tests.dispatcher.world import PATIENCE_S, World, ends, fresh_advice, intents
 
@@ -94,7 +95,7 @@ class SlowBroker(SimulatedBroker):
 
     def submit(self, request: OrderRequest) -> OrderReport:
         self._watch.post(request.terms.client_order_id)
-        threading.Event().wait(self._random.random() * 0.008)
+        threading.Event().wait(self._random.random() * 0.02)
         return super().submit(request)
 
 
@@ -115,14 +116,16 @@ def trading(world: World, account: AccountName, watch: Watch, random: Random) ->
             faults.append(error)
 
     def advise() -> None:
-        numbers = count(1)
-        while not silence.wait(random.random() * 0.02):
-            world.publish(
-                *(
-                    fresh_advice(number, ticker=f"T{number}")
-                    for number, _ in zip(numbers, range(random.randint(1, 8)), strict=False)
-                )
-            )
+        engine = Producer(
+            {"bootstrap.servers": world.cluster.bootstrap_servers, "enable.idempotence": True}
+        )
+        topic = world.cluster.topic(RECOMMENDATIONS.name)
+        for number in count(1):
+            advice = fresh_advice(number, ticker=f"T{number}")
+            engine.produce(topic, world.codec.encode(advice))
+            engine.flush(PATIENCE_S)
+            if silence.wait(random.random() * 0.006):
+                return
 
     threads = [threading.Thread(target=one) for one in (dispatch, advise)]
     for thread in threads:
