@@ -8,7 +8,10 @@ from typing import Final
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from accounts.state import Trading, TradingStatus
+from consumers.account_states import folded
 from consumers.cluster import Cluster
+from consumers.dispatcher.break_glass import BreakGlass
 from consumers.dispatcher.opening import check_identity
 from consumers.doctor.finding import Finding, age, fail, failed, ok, warn
 from consumers.doctor.offsets import TIMEOUT_S, Offsets
@@ -49,6 +52,25 @@ def check_identity_of(settings: Settings, account: AccountSettings, codec: Codec
     if opened is None:
         return [ok(name, "has no event yet: its story begins with its first run")]
     return [ok(name, f"opened as {opened.mode} {opened.broker_account_number}, as configured")]
+
+
+def check_trading(settings: Settings, account: AccountSettings, codec: Codec) -> Iterator[Finding]:
+    """Say whether the account trades; if not, who stopped it, why, and what ends it."""
+    name = f"trading {account.name}"
+    resume = f'dispatcher accounts resume {account.name} --reason "…"'
+    glass = settings.break_glass.file
+    broken = BreakGlass(glass, account.name, settings.accounts).reason()
+    if broken is not None:
+        yield warn(name, f"held by the break-glass file: {broken}", f"rm {glass}, then {resume}")
+        return
+    state = folded(settings, account.account, codec)
+    trading = Trading() if state is None else state.trading
+    if trading.status is TradingStatus.ACTIVE:
+        yield ok(name, "active")
+        return
+    since = "" if trading.since is None else f" since {trading.since:%Y-%m-%d %H:%M:%S} UTC"
+    says = f"{trading.status.lower()}{since} by {trading.by}: {trading.reason}"
+    yield warn(name, says, f"once its cause is gone: {resume}")
 
 
 def check_dispatcher(

@@ -6,7 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias
 
-from consumers.doctor.account_checks import check_broker, check_dispatcher, check_identity_of
+from consumers.doctor.account_checks import (
+    check_broker,
+    check_dispatcher,
+    check_identity_of,
+    check_trading,
+)
 from consumers.doctor.database_checks import (
     check_clock,
     check_database,
@@ -60,7 +65,13 @@ def examine(settings: Settings, now_s: float | None = None) -> list[Finding]:
         for account in accounts:
             found += check_broker(account)
             if _well(kafka) and _well(registry):
-                found += check_identity_of(settings, account, Codec(source))
+                identity = check_identity_of(settings, account, Codec(source))
+                found += identity
+                if _well(identity):
+                    found += _asked(
+                        f"trading {account.name}",
+                        partial(check_trading, settings, account, Codec(source)),
+                    )
             if _well(kafka):
                 found += _asked(
                     f"dispatcher {account.name}",
