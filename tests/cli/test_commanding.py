@@ -78,7 +78,8 @@ def test_a_halt_tells_what_it_was_what_it_is_what_remains_and_what_to_type_next(
         # and: everybody who looks is told
         listed = " ".join(ready("accounts", "list").out.split())
         assert "the feed is stale. To trade again: dispatcher accounts resume" in listed
-        assert "To trade again" in ready("accounts", "show", "large-default").out
+        shown = ready("accounts", "show", "large-default").out
+        assert "To end it: dispatcher accounts resume" in shown
 
         # and: it is resumed
         resumed = ready("accounts", "resume", "large-default", *REASON, "--by", "maria", "--json")
