@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from accounts.limits import Limits
 from accounts.state import End
@@ -14,6 +14,8 @@ from consumers.dispatcher.intake import Incoming
 from consumers.settings import AccountSettings
 from consumers.settings_limits import difference
 from consumers.what_if import Comparison, Difference, Differing
+
+_MILLION: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def _shown(value: object) -> str:
         case None:
             return "-"
         case Decimal():
-            return dollars(value)
+            return _money(value)
         case _Share():
             return f"{value.of_one:.1%}"
         case int():
@@ -137,11 +139,16 @@ def _shown(value: object) -> str:
             return str(value)
 
 
+def _money(value: Decimal, sign: str = "") -> str:
+    cents = 2 if abs(value) < _MILLION else 0  # four columns have to stand side by side
+    return f"{value:{sign},.{cents}f}"
+
+
 def _change(now: object, what_if: object) -> str:
     if now == what_if:
         return "="
     if isinstance(now, Decimal) and isinstance(what_if, Decimal):
-        return f"{what_if - now:+,.2f}"
+        return _money(what_if - now, sign="+")
     if isinstance(now, int) and isinstance(what_if, int):
         return f"{what_if - now:+,}"
     if isinstance(now, _Share) and isinstance(what_if, _Share):
