@@ -6,7 +6,9 @@ What was looked up once is remembered, so that decoding goes on while the regist
 import json
 import weakref
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -26,6 +28,7 @@ _BOUNDED: Final[dict[str, Any]] = {  # as it comes the client waits for ever
     "retries.wait.ms": 100,
     "retries.max.wait.ms": 500,
 }
+_QUESTIONS_AT_ONCE: Final = 4
 _NO_SUCH: Final = frozenset({40401, 40402, 40403})
 _HTTP_CONFLICT: Final = 409
 _HTTP_UNPROCESSABLE: Final = 422
@@ -91,20 +94,23 @@ def schema_findings(
     Raises:
         ServiceUnreachable: The registry gives no answer.
     """
-    found = []
-    for event_type in event_types:
-        try:
-            schema_id = source.id_of(event_type)
-        except ConfigurationError as error:
-            found.append(str(error))
-            continue
-        schema = source.schema_of(schema_id)
-        if schema is None or fingerprint(schema) != fingerprint(avro_schema(event_type)):
-            found.append(
-                f"id {schema_id} of {subject_of(event_type)} leads to another schema than this "
-                "build's: the registry has lost or re-used ids; restore it from its backup"
-            )
-    return found
+    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as asking:
+        found = asking.map(partial(_finding, source), event_types)
+        return [finding for finding in found if finding is not None]
+
+
+def _finding(source: RegistrySchemaSource, event_type: type[AnyEvent]) -> str | None:
+    try:
+        schema_id = source.id_of(event_type)
+    except ConfigurationError as error:
+        return str(error)
+    schema = source.schema_of(schema_id)
+    if schema is not None and fingerprint(schema) == fingerprint(avro_schema(event_type)):
+        return None
+    return (
+        f"id {schema_id} of {subject_of(event_type)} leads to another schema than this "
+        "build's: the registry has lost or re-used ids; restore it from its backup"
+    )
 
 
 def check_schemas(

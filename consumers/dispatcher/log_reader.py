@@ -27,6 +27,7 @@ from events.identifiers import AccountName
 from events.topics import SNAPSHOTS, log_of
 
 _BATCH: Final = 1000
+_FETCH_WAIT_MS: Final = 20
 _OPEN_TRANSACTION_MS_MAX: Final = 15_000
 
 
@@ -59,12 +60,16 @@ class AccountLog:
         self._codec = codec
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
         group = f"{cluster.dispatchers_of(account)}.log"
-        self._consumer = Consumer(consumer_config(cluster.bootstrap_servers, group))
+        # The end of a log is known by an empty fetch: each place it is looked for waits as long.
+        self._consumer = Consumer(
+            consumer_config(
+                cluster.bootstrap_servers, group, **{"fetch.wait.max.ms": _FETCH_WAIT_MS}
+            )
+        )
         self._bootstrap_servers = cluster.bootstrap_servers
         self._next_offset = 0
         self._state = AccountState()
         self._account = account
-        self._stand(0)
 
     @property
     def state(self) -> AccountState:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
 from typing import Final, TypeAlias
@@ -70,12 +71,14 @@ def run_dispatcher(
     log = get_log()
     log.info("dispatcher_start", run_id=author.run_id, mode=account.mode, build=author.build)
     source = RegistrySchemaSource(settings.registry.url)
-    check_schemas(source)
-    check_account_topics(
-        settings.kafka.cluster,
-        account.account,
-        development=settings.kafka.environment == "development",
-    )
+    with ThreadPoolExecutor(1) as beside:
+        schemas = beside.submit(check_schemas, source)
+        check_account_topics(
+            settings.kafka.cluster,
+            account.account,
+            development=settings.kafka.environment == "development",
+        )
+        schemas.result()
     codec = Codec(source)
     codec.prepare((*LOG_EVENTS, AccountSnapshot))
     codec.prepare_reading([CommandIssued])  # a halt must be read while the registry is down
