@@ -8,7 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from bench.hand_over import handing_over
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
+from bench.neighbours import beside_a_crashing_one, beside_a_late_one
 from bench.results import Figure, as_json, as_table, dump
 from bench.services import services
 from consumers.registry import register
@@ -32,6 +34,11 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
         yield from one_at_a_time(addresses, size.records)
     for size in plan["restart"]:
         yield from restarting(addresses, size)
+    for size in plan["hand_over"]:
+        yield from handing_over(addresses, size.records)
+    for size in plan["neighbour"]:
+        yield from beside_a_crashing_one(addresses, size.rounds)
+        yield from beside_a_late_one(addresses, size, size.rounds)
 
 
 def plan_of(*, full: bool) -> dict[str, list[Size]]:
@@ -43,12 +50,16 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "project": sizes,
             "one_at_a_time": [Size(1000, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
+            "hand_over": [Size(20, 1)],
+            "neighbour": [Size(_100K, 500)],
         }
     return {
         "dispatch": [Size(_10K, 1)],
         "project": [Size(_10K, _ROUNDS)],
         "one_at_a_time": [Size(200, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
+        "hand_over": [Size(5, 1)],
+        "neighbour": [Size(_10K, 100)],
     }
 
 

@@ -13,12 +13,15 @@ from unittest.mock import patch
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from bench.process import answer, peak_memory_mib
+from brokers.broker import Broker, BrokerAccount
+from brokers.simulated import SimulatedBroker, SimulationTerms
+from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
 from consumers.dispatcher import life
 from consumers.dispatcher.process import run_dispatcher, stop_on_signals
 from consumers.dispatcher.seat import Record, Seat
 from consumers.kafka import consume_batch, consumer_config, offset_of
-from consumers.settings import Settings
+from consumers.settings import AccountSettings, Settings
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS, log_of
 
@@ -114,6 +117,19 @@ def dispatch_live(settings: dict[str, Any], account: str) -> None:
 
     with watching(note):
         run_dispatcher(Settings.model_validate(settings), account, stop=stop_on_signals())
+
+
+def dispatch_crash(settings: dict[str, Any], account: str) -> None:
+    """Start a dispatcher that dies of its broker, folded and about to take the seat."""
+
+    class Dead(SimulatedBroker):
+        def account(self) -> BrokerAccount:
+            raise RuntimeError("crashed as it was to")
+
+    def wiring(_account: AccountSettings) -> tuple[Broker, Clock]:
+        return Dead(account_number="none", terms=SimulationTerms()), SystemClock()
+
+    run_dispatcher(Settings.model_validate(settings), account, stop=Event(), wiring=wiring)
 
 
 def bare_transactions(bootstrap_servers: str, prefix: str, account: str) -> None:

@@ -14,6 +14,7 @@ TASKS: Final[Mapping[str, Callable[..., None]]] = {
     "dispatch": dispatching.dispatch,
     "dispatch_floor": dispatching.dispatch_floor,
     "dispatch_live": dispatching.dispatch_live,
+    "dispatch_crash": dispatching.dispatch_crash,
     "bare_transactions": dispatching.bare_transactions,
     "project": projecting.project,
     "project_floor": projecting.project_floor,

@@ -94,7 +94,7 @@ class TuningSettings(Table):
     answer_within_ms: Annotated[Whole, Field(gt=0)] = 13_000
     session_timeout_ms: Annotated[Whole, Field(ge=1_000)] = 6_000
     transaction_timeout_ms: Annotated[Whole, Field(ge=1_000, le=60_000)] = 10_000
-    poll_timeout_ms: Annotated[Whole, Field(gt=0, le=5_000)] = 200
+    poll_timeout_ms: Annotated[Whole, Field(gt=0, le=5_000)] = 50
     drain_timeout_ms: Annotated[Whole, Field(gt=0)] = 10_000
     max_batch: Annotated[Whole, Field(gt=0, le=10_000)] = 500
     max_unsubmitted: Annotated[Whole, Field(gt=0, le=16)] = 16

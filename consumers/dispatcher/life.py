@@ -202,6 +202,8 @@ class Dispatcher:
         batch = consume_batch(consumer, room, timeout_s)
         if self._failure is not None:
             raise self._failure
+        if self._stop.is_set():
+            return  # what came with the wish to stop is the next owner's to decide
         if self._tenure is None:
             self._log.read_on()
             return
