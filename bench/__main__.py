@@ -36,9 +36,10 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
         yield from restarting(addresses, size)
     for size in plan["hand_over"]:
         yield from handing_over(addresses, size.records)
-    for size in plan["neighbour"]:
-        yield from beside_a_crashing_one(addresses, size.rounds)
-        yield from beside_a_late_one(addresses, size, size.rounds)
+    for size in plan["crashing"]:
+        yield from beside_a_crashing_one(addresses, size)
+    for size in plan["backlog"]:
+        yield from beside_a_late_one(addresses, size)
 
 
 def plan_of(*, full: bool) -> dict[str, list[Size]]:
@@ -51,7 +52,8 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "one_at_a_time": [Size(1000, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
             "hand_over": [Size(20, 1)],
-            "neighbour": [Size(_100K, 500)],
+            "crashing": [Size(100, 10)],
+            "backlog": [Size(_100K, 1)],
         }
     return {
         "dispatch": [Size(_10K, 1)],
@@ -59,7 +61,8 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "one_at_a_time": [Size(200, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
         "hand_over": [Size(5, 1)],
-        "neighbour": [Size(_10K, 100)],
+        "crashing": [Size(40, 4)],
+        "backlog": [Size(_10K, 1)],
     }
 
 

@@ -22,22 +22,24 @@ from stack.up import StackAddresses
 
 LARGE: Final = "large-default"
 TINY: Final = "tiny"
-_PAIRS: Final = 10
+_SAMPLES: Final = 300
 _PAUSE_S: Final = 0.02
 _WARM_UP: Final = 20
 _CRASH_PAUSE_S: Final = 1.0
 _PATIENCE_S: Final = 60.0
 
 
-def beside_a_crashing_one(addresses: StackAddresses, samples: int) -> Iterator[Figure]:
-    """Pairs in turn: `samples` decisions alone, and while tiny crashes and is started again."""
+def beside_a_crashing_one(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
+    """Pairs in turn: so many decisions alone, and while tiny crashes and is started again."""
     alone, beside = list[float](), list[float]()
     crashes = list[int]()
     with Ground.prepared(addresses, LARGE, TINY) as ground, _large(ground) as decide_one:
-        for pair in range(_PAIRS):
+        for pair in range(size.rounds):
             for quiet in (True, False) if pair % 2 else (False, True):
                 with nullcontext() if quiet else _crashing(ground, crashes):
-                    waits = [decide_one() for _ in range(samples)]
+                    before, waits = len(crashes), list[float]()
+                    while len(waits) < size.records or not (quiet or len(crashes) > before):
+                        waits.append(decide_one())
                 (alone if quiet else beside).append(median(waits))
     ms = 1e3
     yield Figure(
@@ -49,9 +51,10 @@ def beside_a_crashing_one(addresses: StackAddresses, samples: int) -> Iterator[F
     yield Figure(name="neighbour.crashing.crashes", unit="crashes", value=len(crashes))
 
 
-def beside_a_late_one(addresses: StackAddresses, backlog: Size, samples: int) -> Iterator[Figure]:
+def beside_a_late_one(addresses: StackAddresses, backlog: Size) -> Iterator[Figure]:
     """Decisions before, and while tiny works off a backlog of so many recommendations."""
     name = f"neighbour.backlog.{backlog.label}"
+    samples = min(backlog.records, _SAMPLES)
     with Ground.prepared(addresses, LARGE, TINY) as ground:
         Publisher(ground, RECOMMENDATIONS.name).append(advices("system", backlog.records))
         with _large(ground, first=backlog.records) as decide_one:

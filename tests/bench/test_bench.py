@@ -18,6 +18,7 @@ MEASURED = (
     "project.executions",
     "project.all_tables",
     "restart",
+    "neighbour.backlog",
 )
 
 
@@ -25,19 +26,20 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     addresses = StackAddresses(
         services.bootstrap_servers, services.registry_url, services.postgres_dsn
     )
-    tiny = Size(40, 1)
+    tiny = {name: [Size(40, 1)] for name in plan_of(full=False)} | {"hand_over": [Size(1, 1)]}
 
-    figures = list(measure(addresses, {name: [tiny] for name in plan_of(full=False)}))
+    figures = list(measure(addresses, tiny))
 
     found = json.loads(dump(as_json(figures)))
     assert {name.rsplit(".40", 1)[0] for name in found if ".40" in name} == set(MEASURED)
-    assert {"one_at_a_time.median", "one_at_a_time.p99"} <= set(found)
+    assert {"one_at_a_time.median", "one_at_a_time.p99", "hand_over.median"} <= set(found)
+    assert {"neighbour.crashing.median", "neighbour.crashing.crashes"} <= set(found)
     for name, figure in found.items():
         assert set(figure) == {"value", "unit", "floor", "ratio"}, name
         assert figure["value"] > 0, name
         assert isinstance(figure["unit"], str), name
         assert (figure["floor"] is None) == (figure["ratio"] is None), name
-    assert all(f"{name}.40.peak_memory" in found for name in MEASURED[:-1])
+    assert all(f"{name}.40.peak_memory" in found for name in MEASURED[:4])
 
 
 def test_a_ratio_is_the_share_of_the_floor_and_medians_count() -> None:
