@@ -26,8 +26,8 @@ LIMITS: Final = replace(
     max_open_positions=3,
     max_order_notional=Decimal(800),
     max_notional_exposure=Decimal(2_500),
-    ticker_cooldown_minutes=5,
-    ticker_daily_limit=2,
+    ticker_cooldown_minutes=1,
+    ticker_daily_limit=1,
 )
 TICKERS: Final = ("A", "B", "C", "D")
 MINUTE: Final = timedelta(minutes=1)
