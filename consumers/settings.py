@@ -25,6 +25,7 @@ from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings_alpaca import AlpacaSettings
 from consumers.settings_source import chosen_file, explain, read_tree
 from consumers.settings_values import Dollars, Flag, StartFrom, Table, Text, Whole, strict
+from events.account import CostBasis
 from events.identifiers import AccountName, account_name
 from events.order import ExecutionMode
 
@@ -145,6 +146,7 @@ class AccountSettings(Table):
     preset: Literal["large", "tiny"]
     start_from: StartFrom
     starting_cash: Annotated[Dollars, Field(gt=0)]
+    cost_basis: Literal[CostBasis.AVERAGE, CostBasis.FIFO] = CostBasis.AVERAGE
     clock: Literal["system", "historical"] = "system"
     broker_account_number: Text = ""
     ledger: Annotated[Path, Field(strict=False)] | None = None

@@ -45,7 +45,8 @@ def check_identity(
     """Refuse to speak for an account that is another one.
 
     Raises:
-        ConfigurationError: Mode or broker account differ from those the log was opened with.
+        ConfigurationError: Mode, broker account or cost basis differ from those the log was opened
+            with.
     """
     if broker_account_number != account.broker_account_number:
         raise ConfigurationError(
@@ -58,6 +59,7 @@ def check_identity(
     for what, was, configured in (
         ("mode", opened.mode.value, account.mode.value),
         ("broker account", opened.broker_account_number, broker_account_number),
+        ("cost basis", opened.cost_basis.value, account.cost_basis.value),
     ):
         if was != configured:
             raise ConfigurationError(
@@ -98,6 +100,7 @@ def account_opened(
         starting_cash=account.starting_cash,
         start_from=account.start_from_text,
         first_offset=first_offset,
+        cost_basis=account.cost_basis,
     )
 
 
