@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from accounts.evolve import fold
 from accounts.state import AccountState
+from consumers.projector.lane import Lane
 from events import roles
 from events.account import AdjustmentKind, CostBasis, DispatcherStarted
 from events.catalog import LogEvent
@@ -20,7 +21,7 @@ from events.codec import Codec
 from events.order import Side
 from events.values import money
 from projections.accounts import ACCOUNTS
-from projections.engine import Engine
+from projections.engine import Applied, Engine
 from projections.record import Record
 from projections.retry import Retried, Retry
 from projections.session import Session
@@ -437,3 +438,30 @@ def test_a_batch_that_was_rolled_back_is_not_in_the_fold(
     engine.apply(stream[4:], after(stream[4:]))
 
     assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
+
+
+def test_a_long_past_is_folded_in_goes_between_which_the_other_projections_have_their_turn(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = applied(database, EVENTFUL)
+    run(database, f"TRUNCATE {', '.join(TABLES)}")
+    stream = told(EVENTFUL)
+    first = Driver(database, ACCOUNTS)
+    first.apply(stream[:9])
+    first.close()
+    monkeypatch.setattr("projections.engine.RECORDS_AT_ONCE_MAX", 2)
+    session = Session(database)
+    past = Remembered(stream)
+    lane = Lane(an_engine(session, past, Failures()), backoff_ms=1, backoff_max_ms=1)
+    lane.gain((TOPIC, 0), 0)
+
+    goes = 0
+    while lane.apply(stream[9:], after(stream)) == Applied():
+        assert lane.behind
+        assert lane.take_up() == {(TOPIC, 0): 9}
+        goes += 1
+    session.close()
+
+    assert goes == 4
+    assert past.read_offsets == list(range(9))
+    assert tables(database) == quiet
