@@ -124,7 +124,7 @@ def trading(world: World, account: AccountName, watch: Watch, random: Random) ->
             advice = fresh_advice(number, ticker=f"T{number}")
             engine.produce(topic, world.codec.encode(advice))
             engine.flush(PATIENCE_S)
-            if silence.wait(random.random() * 0.006):
+            if silence.wait(random.random() * 0.012):
                 return
 
     threads = [threading.Thread(target=one) for one in (dispatch, advise)]
@@ -140,6 +140,7 @@ def trading(world: World, account: AccountName, watch: Watch, random: Random) ->
     assert faults == []
 
 
+@pytest.mark.timeout(1200)
 def test_no_post_starts_after_the_acknowledgement_of_a_halt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
