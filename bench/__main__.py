@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench.hand_over import handing_over
+from bench.halting import halting
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
 from bench.results import Figure, as_json, as_table, dump
@@ -32,6 +33,8 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
         yield from projecting(addresses, size)
     for size in plan["one_at_a_time"]:
         yield from one_at_a_time(addresses, size.records)
+    for size in plan["halt"]:
+        yield from halting(addresses, size.records)
     for size in plan["restart"]:
         yield from restarting(addresses, size)
     for size in plan["hand_over"]:
@@ -50,6 +53,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "dispatch": sizes,
             "project": sizes,
             "one_at_a_time": [Size(1000, 1)],
+            "halt": [Size(500, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
             "hand_over": [Size(20, 1)],
             "crashing": [Size(100, 10)],
@@ -59,6 +63,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "dispatch": [Size(_10K, 1)],
         "project": [Size(_10K, _ROUNDS)],
         "one_at_a_time": [Size(200, 1)],
+        "halt": [Size(100, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
         "hand_over": [Size(5, 1)],
         "crashing": [Size(40, 4)],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import dispatching, projecting, restarting
+from bench import dispatching, halting, projecting, restarting
 from consumers.logs import configure_logs
 
 TASKS: Final[Mapping[str, Callable[..., None]]] = {
@@ -15,6 +15,7 @@ TASKS: Final[Mapping[str, Callable[..., None]]] = {
     "dispatch_floor": dispatching.dispatch_floor,
     "dispatch_live": dispatching.dispatch_live,
     "dispatch_crash": dispatching.dispatch_crash,
+    "dispatch_holding": halting.dispatch_holding,
     "bare_transactions": dispatching.bare_transactions,
     "project": projecting.project,
     "project_floor": projecting.project_floor,

@@ -82,7 +82,8 @@ def issue(cluster: Cluster, codec: Codec, commands: Iterable[CommandIssued]) -> 
     producer = Producer(
         {
             "bootstrap.servers": cluster.bootstrap_servers,
-            "enable.idempotence": True,
+            # An idempotent producer needs half a second to begin. A command needs none: sent
+            # again by a retry, it is answered once, by its id.
             "acks": "all",
             "linger.ms": 0,
             "message.timeout.ms": _DELIVERY_TIMEOUT_MS,

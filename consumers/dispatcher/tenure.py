@@ -126,8 +126,7 @@ class Tenure:
             SeatLost: The seat is worth nothing any more; fold again.
         """
         before = self._log.next_offset, self.held
-        self._commanding.take_in(self._commands.read_on())
-        obeyed = self._obey()
+        obeyed = self._obey_what_comes()
         self._orders.cancel(self._log.state)
         self._orders.ask()
         # In a historical run nothing is decided while an order's fate is open: the same history
@@ -137,6 +136,8 @@ class Tenure:
         if obeyed and not waits and not self._a_halt_is_unwritten:
             self._decide(consumer, tuning, ends_at)
         decided = (self._log.next_offset, self.held) != before
+        if decided:
+            self._obey_what_comes()  # a halt waits for one transaction, not for two
         wait_s = 0.05 if self._historical else 0.0 if decided else BUSY_WAIT_S
         self._orders.collect(wait_s, all_of_them=self._historical)
         self._write_outcomes(tuning)
@@ -187,6 +188,10 @@ class Tenure:
     @property
     def _a_halt_is_unwritten(self) -> bool:
         return self._orders.gate.level > level_of(self._log.state.trading)
+
+    def _obey_what_comes(self) -> bool:
+        self._commanding.take_in(self._commands.read_on())
+        return self._obey()
 
     def _obey(self) -> bool:
         """Answer what waits of commands and the break-glass; say whether nothing is left to."""

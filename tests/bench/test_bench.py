@@ -34,6 +34,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     assert {name.rsplit(".40", 1)[0] for name in found if ".40" in name} == set(MEASURED)
     assert {"one_at_a_time.median", "one_at_a_time.p99", "hand_over.median"} <= set(found)
     assert {"neighbour.crashing.median", "neighbour.crashing.crashes"} <= set(found)
+    assert {"halt.command_to_hold.idle.median", "halt.command_to_hold.busy.p99"} <= set(found)
     for name, figure in found.items():
         assert set(figure) == {"value", "unit", "floor", "ratio"}, name
         assert figure["value"] > 0, name
