@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench.hand_over import handing_over
 from bench.halting import halting
+from bench.hand_over import handing_over
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
 from bench.results import Figure, as_json, as_table, dump
