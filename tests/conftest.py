@@ -13,6 +13,8 @@ from consumers.cluster import Cluster
 from consumers.registry import RegistrySchemaSource, register
 from events.codec import Codec
 from migrations.apply import migrate
+from stack.alpaca_server.control import AlpacaControl
+from stack.alpaca_server.running import running_alpaca
 from stack.up import start, stop
 from tests.dispatcher.world import World
 from tests.services import Services, running_services
@@ -41,6 +43,13 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         )
     finally:
         stop(directory, purge=True)
+
+
+@pytest.fixture
+def alpaca() -> Iterator[AlpacaControl]:
+    """A fake Alpaca of this test's own: up in some 20 ms, empty, on free ports."""
+    with running_alpaca() as control:
+        yield control
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 import requests
 
-from stack.alpaca_server.faults import Answer, Fault
+from stack.alpaca_server.faults import Answer, Fault, Manner
 from stack.alpaca_server.hours import Mode
-from stack.alpaca_server.stream import Manner
 from stack.alpaca_server.values import json_in, json_text
 
 _TIMEOUT_S: Final = 10

@@ -40,7 +40,7 @@ def door_to(house: House, flush: Callable[[], Awaitable[None]]) -> Middleware:
         fault = house.faults.take(
             request.method, request.path, receipt.account, receipt.client_order_id
         )
-        reply: web.StreamResponse = web.Response(status=503)
+        reply: web.StreamResponse = answer({"message": "unavailable"}, status=503)
         if fault is None or fault.accepts or fault.answer == "usual":
             reply = await _reply(house, request, handler, account, raw)
             await flush()

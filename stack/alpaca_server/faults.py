@@ -7,6 +7,10 @@ from typing import Any, Literal
 from stack.alpaca_server.errors import Refusal
 
 Answer = Literal["hang", "reset", "close", "cut", "empty", "html", "body", "usual"]
+"""How a request is answered, see `Fault`."""
+
+Manner = Literal["usual", "doubled", "held", "lost"]
+"""How updates travel: once, twice, not before they are released, never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ _MOST_CONTRACTS: Final = 10_000
 
 def orders_page(account: Account, query: Query) -> list[dict[str, Any]]:
     """Return the orders that `GET /v2/orders` is asked for; the newest first unless asked."""
-    nested = query.get("nested") == "true"
+    nested = flag_in(query, "nested")
     status = query.get("status", "open")
     if status not in {"open", "closed", "all"}:
         raise bad("invalid status")
@@ -144,6 +144,11 @@ def limit_in(query: Query, name: str, *, default: int, most: int) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= most:
         raise bad(f"invalid {name}")
     return int(value)
+
+
+def flag_in(query: Query, name: str) -> bool:
+    """Tell whether something is asked for; `True`, as Python's clients write it, counts too."""
+    return query.get(name, "").lower() in {"true", "1", "t"}
 
 
 def day_in(query: Query, name: str, otherwise: date) -> date:

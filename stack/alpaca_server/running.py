@@ -8,7 +8,6 @@ from threading import Event, Thread
 from typing import Final
 
 from stack.alpaca_server.control import AlpacaControl
-from stack.alpaca_server.serve import serve
 from stack.errors import ServerError
 from stack.ports import HOST, free_port
 
@@ -28,6 +27,8 @@ def running_alpaca(
     listens, loop_box, failures = Event(), list[_Stopper](), list[BaseException]()
 
     async def run() -> None:
+        from stack.alpaca_server.serve import serve  # noqa: PLC0415 -- aiohttp is slow to import
+
         stopper = _Stopper()
         loop_box.append(stopper)
         await serve(

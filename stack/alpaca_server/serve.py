@@ -70,7 +70,7 @@ class _Door:
             await site.stop()
             server = self._runner.server
             for connection in [] if server is None else list(server.connections):
-                connection.close()  # kept-alive connections must not survive the door
+                connection.force_close()  # kept-alive connections must not survive the door
 
 
 async def _runner(application: web.Application, stack: AsyncExitStack) -> web.AppRunner:

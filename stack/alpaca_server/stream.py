@@ -6,15 +6,15 @@ As at Alpaca nothing is repeated for those who were away, and order is not promi
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
 from stack.alpaca_server.exchange import Update
+from stack.alpaca_server.faults import Manner
 from stack.alpaca_server.house import House
 from stack.alpaca_server.values import json_text
 
-Manner = Literal["usual", "doubled", "held", "lost"]
 _NORMAL, _GOING_AWAY = 1000, 1001
 
 

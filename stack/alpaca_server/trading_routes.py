@@ -9,7 +9,7 @@ from stack.alpaca_server.door import ACCOUNT, BODY, RECEIPT
 from stack.alpaca_server.errors import bad, not_covered
 from stack.alpaca_server.house import House
 from stack.alpaca_server.instrument_view import asset_view, clock_view, contract_view
-from stack.alpaca_server.lists import activities_page, contracts_page, day_in, orders_page
+from stack.alpaca_server.lists import activities_page, contracts_page, day_in, flag_in, orders_page
 from stack.alpaca_server.order_view import order_view
 from stack.alpaca_server.replies import answer
 
@@ -63,7 +63,7 @@ class TradingRoutes:
         """Show one order."""
         account = request[ACCOUNT]
         order = self._house.brokerage.order(account.number, request.match_info["order_id"])
-        nested = request.query.get("nested") == "true"
+        nested = flag_in(request.query, "nested")
         return answer(order_view(self._house.visible(order), account if nested else None))
 
     async def find(self, request: web.Request) -> web.Response:
