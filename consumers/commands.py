@@ -11,14 +11,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient
 
 from accounts.command import CommandAnswer, command_subject, stands
-from accounts.evolve import evolve
 from accounts.state import AccountState, Trading
 from consumers.cluster import Cluster
+from consumers.dispatcher.log_reader import AccountLog
 from consumers.errors import ConfigurationError, ServiceUnreachable
-from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable, watermarks
+from consumers.kafka import consume_batch, consumer_config, unreachable, watermarks
 from events import roles
 from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
-from events.catalog import LOG_EVENTS, LogEvent
+from events.catalog import LogEvent
 from events.codec import Codec, Undecodable
 from events.command import CommandIssued, CommandKind
 from events.identifiers import AccountName, event_id
@@ -163,7 +163,10 @@ class AnswerReader:
 
     def _answers(self) -> Iterable[CommandAnswer]:
         for message in consume_batch(self._consumer, 100, 0.1).messages:
-            event = _event_of(message, self._codec)
+            try:
+                event = self._codec.decode(message.value())
+            except Undecodable:
+                continue  # no answer; folding says which record it is
             if isinstance(event, AccountHalted | AccountReduced | AccountResumed | CommandRefused):
                 yield event
 
@@ -180,29 +183,29 @@ def with_state(
     Raises:
         ServiceUnreachable: Kafka does not answer.
     """
-    consumer = _reader(cluster)
-    topic = cluster.topic(log_of(AccountName(command.account_name)).name)
-    state, before, at = AccountState(), Trading(), 0
+    before: list[Trading] = []
+
+    def take(state: AccountState, event: LogEvent) -> None:
+        if event.envelope.event_id == answer.envelope.event_id:
+            before.append(state.trading)
+
+    account = AccountName(command.account_name)
+    log = AccountLog(cluster, account, codec, on_progress=on_progress, on_event=take)
     cancels = command.kind is CommandKind.CANCEL_OPEN and isinstance(answer, AccountHalted)
     try:
-        end = watermarks(consumer, topic)[1]
-        consumer.assign([TopicPartition(topic, 0, 0)])
+        log.read_to_end()
         deadline = time.monotonic() + _CANCELLED_WITHIN_S
-        while at < end or (cancels and state.orders and time.monotonic() < deadline):
-            batch = consume_batch(consumer, 1000, 0.2)
-            for message in batch.messages:
-                event = _event_of(message, codec)
-                if event.envelope.event_id == answer.envelope.event_id:
-                    before = state.trading
-                state = evolve(state, event)
-                at = offset_of(message) + 1
-            at = max([at, *batch.ends.values()])
-            if at < end:
-                deadline = time.monotonic() + _CANCELLED_WITHIN_S
-            on_progress(min(at, end), end)
+        while cancels and log.state.orders and time.monotonic() < deadline:
+            log.read_on(0.2)
     finally:
-        consumer.close()
-    return Obeyed(command=command, answer=answer, dispatchers=1, before=before, state=state)
+        log.close()
+    return Obeyed(
+        command=command,
+        answer=answer,
+        dispatchers=1,
+        before=before[0] if before else None,  # a snapshot may already be of later
+        state=log.state,
+    )
 
 
 def dispatchers_of(cluster: Cluster, account: AccountName) -> int:
@@ -218,19 +221,6 @@ def dispatchers_of(cluster: Cluster, account: AccountName) -> int:
         return len(found.result().members)
     except KafkaException as error:
         raise unreachable(error) from error
-
-
-def _event_of(message: Message, codec: Codec) -> LogEvent:
-    try:
-        event: object = codec.decode(message.value())
-    except Undecodable as error:
-        event = error
-    if isinstance(event, LOG_EVENTS):
-        return event
-    raise ConfigurationError(
-        f"{message.topic()} offset {message.offset()} is no event of the account: {event}; the "
-        "command is in Kafka, but a dispatcher does not get past that record"
-    )
 
 
 def _answer_id(command: CommandIssued) -> UUID:

@@ -42,6 +42,7 @@ class AccountLog:
         *,
         on_progress: Callable[[int, int], None] = lambda _at, _end: None,
         on_ignored: Callable[[str], None] | None = None,
+        on_event: Callable[[AccountState, LogEvent], None] = lambda _before, _event: None,
     ) -> None:
         """Stand at the head of `account`'s log; nothing is read yet.
 
@@ -51,11 +52,13 @@ class AccountLog:
             codec: Knows the schemas.
             on_progress: Called while the log is read to its end, with the next offset and the end.
             on_ignored: Called with the reason where a snapshot is ignored; None writes a log line.
+            on_event: Called with each event that is folded and the account before it.
         """
         self.topic: Final = cluster.topic(log_of(account).name)
         self._snapshots = cluster.topic(SNAPSHOTS.name)
         self._on_progress = on_progress
         self._on_ignored = on_ignored or self._warn
+        self._on_event = on_event
         self._snapshot_offset = 0
         self._codec = codec
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
@@ -102,6 +105,7 @@ class AccountLog:
         batch = consume_batch(self._consumer, _BATCH, timeout_s)
         for message in batch.messages:
             event = event_of(message, self._account, self._codec)
+            self._on_event(self._state, event)
             self._state = evolve(self._state, event)
             self._advance(offset_of(message) + 1)
         # Control records carry no event: only the end tells that they have been passed.
