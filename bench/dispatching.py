@@ -1,6 +1,7 @@
 """The dispatcher as it is, watched at its transactions; and the same transactions without it."""
 
 import json
+import os
 import sys
 import time
 from collections import deque
@@ -124,7 +125,7 @@ def dispatch_crash(settings: dict[str, Any], account: str) -> None:
 
     class Dead(SimulatedBroker):
         def account(self) -> BrokerAccount:
-            raise RuntimeError("crashed as it was to")
+            os._exit(1)
 
     def wiring(_account: AccountSettings) -> tuple[Broker, Clock]:
         return Dead(account_number="none", terms=SimulationTerms()), SystemClock()

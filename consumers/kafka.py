@@ -22,6 +22,10 @@ from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreac
 from consumers.logs import get_log, kafka_client_log
 
 METADATA_TIMEOUT_S: Final = 10.0
+CONNECTED_AT_ONCE: Final = {"enable.sparse.connections": False}
+"""For a client whose first question must not wait: librdkafka connects when first asked, finds
+itself without a connection, and asks again half a second or three seconds later."""
+
 _LOG_GONE: Final = frozenset(
     {
         KafkaError.OFFSET_OUT_OF_RANGE,
@@ -172,13 +176,17 @@ def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> in
         ServiceUnreachable: Kafka did not answer within 10 s.
     """
     place = TopicPartition(topic, partition)
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    asked = admin.list_offsets(
-        {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        request_timeout=METADATA_TIMEOUT_S,
+    admin = AdminClient(
+        {"bootstrap.servers": bootstrap_servers, "log_level": 0, **CONNECTED_AT_ONCE}
     )
     try:
+        # Asked before it has a connection, a client asks again after 3 s: one in ten did.
+        admin.list_topics(topic, timeout=METADATA_TIMEOUT_S)
+        asked = admin.list_offsets(
+            {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=METADATA_TIMEOUT_S,
+        )
         offset: int = asked[place].result(METADATA_TIMEOUT_S).offset
     except (KafkaException, TimeoutError) as error:
         raise ServiceUnreachable(f"Kafka does not answer: {error}; is it running?") from error

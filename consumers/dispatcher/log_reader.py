@@ -10,6 +10,7 @@ from accounts.evolve import evolve
 from accounts.state import AccountState
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
+from consumers.evolve_code import evolve_code
 from consumers.kafka import (
     consume_batch,
     consumer_config,
@@ -54,6 +55,7 @@ class AccountLog:
             on_ignored: Called with the reason where a snapshot is ignored; None writes a log line.
             on_event: Called with each event that is folded and the account before it.
         """
+        evolve_code()  # hashed now: the source may be replaced under a process that lives on
         self.topic: Final = cluster.topic(log_of(account).name)
         self._snapshots = cluster.topic(SNAPSHOTS.name)
         self._on_progress = on_progress

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from accounts.state import AccountState
 from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
-from consumers.kafka import sentence
+from consumers.kafka import CONNECTED_AT_ONCE, sentence
 from consumers.logs import get_log, kafka_client_log
 from consumers.settings import TuningSettings
 from consumers.snapshots import snapshot_of
@@ -120,6 +120,7 @@ class SnapshotWriter:
                 "message.max.bytes": RECORD_BYTES_MAX,
                 "compression.type": "lz4",
                 "linger.ms": 0,
+                **CONNECTED_AT_ONCE,
                 "allow.auto.create.topics": False,
                 "logger": kafka_client_log(),
             }
