@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from accounts.calendar import exchange_day
-from accounts.state import ZERO, AccountState, End
+from accounts.state import ZERO, AccountState, End, Trading
 from events.catalog import LogEvent
 from events.decision import RecommendationDeclined, RecommendationFailed
 from events.identifiers import ClientOrderId, Leg
@@ -50,6 +50,7 @@ class Summary:
     `declined_by` counts each decline under the first gate that said no. `max_drawdown` is the
     deepest fall of equity below its highest so far, `max_drawdown_share` that fall as a share of
     it. A closed trade is an order that reduced a holding; it is won when it realised a profit.
+    `trading` is the account's status at the end.
     """
 
     ends: Mapping[str, int]
@@ -68,6 +69,7 @@ class Summary:
     max_drawdown_share: Decimal
     closed_trades: int
     won_trades: int
+    trading: Trading
 
 
 @dataclass(slots=True)
@@ -132,6 +134,7 @@ class TrackRecord:
             max_drawdown_share=self._drawdown_share,
             closed_trades=len(self._realised),
             won_trades=len(won),
+            trading=state.trading,
         )
 
     def _close_moment(self) -> None:

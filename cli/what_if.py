@@ -1,6 +1,7 @@
 """`dispatcher accounts what-if`: the same recommendations under other limits, side by side."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -37,6 +38,12 @@ def what_if(  # noqa: PLR0913 -- a command's options
     everything: Annotated[
         bool, typer.Option("--all", help="List every recommendation that fares differently.")
     ] = False,
+    resume_next_day: Annotated[
+        bool,
+        typer.Option(
+            "--resume-next-day", help="What the account does to itself ends with the day."
+        ),
+    ] = False,
     config: Config = None,
     json: AsJson = False,
 ) -> None:
@@ -47,7 +54,7 @@ def what_if(  # noqa: PLR0913 -- a command's options
     asked, settings = period(start, end), settings_from(config)
     account = settings.account(name)
     _changed(account.limits(), changes)  # what is mistyped is told before anything is read
-    answer = _answer(settings, account, changes, asked)
+    answer = _answer(settings, account, changes, asked, resume_next_day=resume_next_day)
     if json:
         print_json(as_json(answer))
         return
@@ -55,7 +62,12 @@ def what_if(  # noqa: PLR0913 -- a command's options
 
 
 def _answer(
-    settings: Settings, account: AccountSettings, changes: Sequence[str], asked: Period
+    settings: Settings,
+    account: AccountSettings,
+    changes: Sequence[str],
+    asked: Period,
+    *,
+    resume_next_day: bool,
 ) -> Answer:
     cluster, codec = settings.kafka.cluster, checked_codec(settings)
     codec.prepare(LOG_EVENTS)
@@ -85,9 +97,10 @@ def _answer(
                 "recommendations first"
             )
         opened = state.opened or opening(account, advice)
+        opens = partial(Simulation, account, opened=opened, codec=codec)
         found = compare(
-            Simulation(account, now, opened, codec),
-            Simulation(account, changed, opened, codec),
+            opens(now, resume_next_day=resume_next_day),
+            opens(changed, resume_next_day=resume_next_day),
             advice,
             lambda done: bar.show(done, len(advice), "deciding them twice"),
         )

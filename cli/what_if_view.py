@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from accounts.calendar import exchange_day
 from accounts.limits import Limits
-from accounts.state import End
+from accounts.state import End, Trading, TradingStatus
 from accounts.track_record import Day, Fate, Summary
 from cli.output import Column, dollars, exact, moment, print_table, say
 from consumers.account_history import Period
@@ -75,6 +76,15 @@ def print_answer(answer: Answer, rows_max: int | None) -> None:
         "Now and What if are simulated alike: the account opens with its starting cash, and each "
         "order fills at the price recommended, less slippage and fees."
     )
+    for name, trading in (
+        ("Now", answer.found.now.trading),
+        ("What if", answer.found.what_if.trading),
+    ):
+        if trading.status is not TradingStatus.ACTIVE:
+            say(
+                f"{name} ends {trading.status.lower()}, and nobody resumes it in a simulation "
+                f"({trading.reason}); --resume-next-day lets it trade again the day after."
+            )
     _print_differing(answer.found.differing, rows_max)
 
 
@@ -116,6 +126,9 @@ def _figures(
     yield "  on", [_day(one.best_day) for one in every]
     yield "Deepest fall", [one.max_drawdown for one in every]
     yield "  of its highest", [_Share(one.max_drawdown_share) for one in every]
+    if any(one.trading.status is not TradingStatus.ACTIVE for one in every):
+        yield "At the end", [one.trading.status.lower() for one in every]
+        yield "  since", [_since(one.trading) for one in every]
     yield "Closed trades", [one.closed_trades for one in every]
     yield "  won", [_win_rate(one) for one in every]
 
@@ -162,6 +175,10 @@ def _pnl(day: Day | None) -> Decimal | None:
 
 def _day(day: Day | None) -> str | None:
     return None if day is None else day.day.isoformat()
+
+
+def _since(trading: Trading) -> str | None:
+    return None if trading.since is None else f"{exchange_day(trading.since)}"
 
 
 def _win_rate(summary: Summary) -> _Share | None:

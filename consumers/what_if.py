@@ -12,9 +12,10 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID
 
+from accounts.calendar import exchange_day
 from accounts.evolve import evolve
 from accounts.limits import Limits
-from accounts.state import AccountState
+from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
 from brokers.broker import OrderRequest
 from brokers.errors import OrderRefused
@@ -27,7 +28,8 @@ from consumers.dispatcher.market_views import MarketViews
 from consumers.dispatcher.opening import account_opened
 from consumers.dispatcher.outcomes import Fact, Reported, WasRefused, Writer, events_of
 from consumers.settings import AccountSettings
-from events.account import AccountOpened
+from events import roles
+from events.account import AccountOpened, AccountResumed
 from events.author import Author
 from events.catalog import LogEvent
 from events.codec import Codec
@@ -36,6 +38,9 @@ from events.order import ExecutionMode, OrderIntended
 
 RUN: Final = UUID(int=0)
 """The run of events that never happened."""
+
+_ITSELF: Final = "dispatcher"
+"""Who halts or reduces an account that does it to itself."""
 
 _BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -82,9 +87,20 @@ class Simulation:
     """One account, alone with its recommendations and the simulated broker."""
 
     def __init__(
-        self, account: AccountSettings, limits: Limits, opened: AccountOpened, codec: Codec
+        self,
+        account: AccountSettings,
+        limits: Limits,
+        opened: AccountOpened,
+        codec: Codec,
+        *,
+        resume_next_day: bool = False,
     ) -> None:
-        """Be as the account was when it was opened: its cash, and nothing held."""
+        """Be as the account was when it was opened: its cash, and nothing held.
+
+        With `resume_next_day` what the account did to itself ends with the exchange's day, as if
+        somebody resumed it before the next one; without it nobody does.
+        """
+        self._resume_next_day = resume_next_day
         terms, tuning = account.simulation, account.tuning
         self._broker = SimulatedBroker(
             account_number=opened.broker_account_number,
@@ -112,10 +128,11 @@ class Simulation:
         for incoming in moment:
             if incoming.recommendation is not None:
                 self._clock.move_to(incoming.recommendation.issued_at)
+        events: list[LogEvent] = []
+        self._resume(events)
         decisions = self._decider.decide(
             self._state, moment, self._clock.now(), log_offset=0, intents_max=len(moment)
         )
-        events: list[LogEvent] = []
         for event in decisions.events:
             self._take(event, events)
         intents = [event for event in decisions.events if isinstance(event, OrderIntended)]
@@ -123,6 +140,16 @@ class Simulation:
         for intent in sorted(intents, key=lambda one: one.envelope.recommendation_id or 0):
             self._answer(self._submit(intent), events)
         return events
+
+    def _resume(self, events: list[LogEvent]) -> None:
+        trading, now = self._state.trading, self._clock.now()
+        if not self._resume_next_day or trading.by != _ITSELF or trading.since is None:
+            return
+        day = exchange_day(now)
+        if trading.status is not TradingStatus.ACTIVE and exchange_day(trading.since) < day:
+            envelope = self._decider.author.about(f"what-if:{day}", roles.COMMAND, occurred_at=now)
+            resumed = AccountResumed(envelope=envelope, by="what-if", reason="the next day")
+            self._take(resumed, events)
 
     def _submit(self, event: OrderIntended) -> Fact:
         order = ClientOrderId(event.terms.client_order_id)
