@@ -1,15 +1,19 @@
 """What if: the dispatcher's own decisions over a real log, simulated."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from json import dumps
 from threading import Event
 from typing import Final
+from unittest.mock import patch
+
+import pytest
 
 from accounts.limits import LARGE, Limits
-from accounts.state import AccountState
+from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate
 from consumers.account_history import Period, lived
+from consumers.dispatcher import decider
 from consumers.dispatcher.process import run_dispatcher
 from consumers.publish import parse_lines
 from consumers.recorded_advice import recorded_advice
@@ -22,6 +26,7 @@ from events.decision import OffsetsSeen, RecommendationDeclined
 from events.identifiers import AccountName
 from events.order import OrderIntended
 from examples.signal_engine.engine import recommendations
+from tests.builders import NOW, a_recommendation, an_author, an_opening
 from tests.dispatcher.world import World
 
 SEEN: Final = OffsetsSeen(log=0, recommendations=0)
@@ -109,6 +114,36 @@ def test_a_period_is_decided_by_an_account_that_opens_with_it(world: World) -> N
     assert past.record is not None
     assert past.record.fates.keys() == simulation.record.fates.keys()
     assert past.record.start.ends.total == len(everything) - len(advice)
+
+
+@pytest.mark.parametrize("resume_next_day", [False, True])
+def test_an_account_that_has_stopped_itself_trades_again_the_next_day_if_asked_to(
+    world: World, *, resume_next_day: bool
+) -> None:
+    account = world.open_account(clock="historical")
+    first = [
+        a_recommendation(recommendation_id=number, ticker=f"T{number}") for number in range(1, 12)
+    ]
+    later = [
+        a_recommendation(recommendation_id=100 + hours, issued_at=NOW + timedelta(hours=hours))
+        for hours in (1, 24)
+    ]
+    world.publish(*first, *later)  # the first of the later ones on the day of the halt
+    moments_of_both = list(moments(recorded_advice(world.cluster, world.codec, Period())))
+    settings = load_settings(world.config, {}).account(account)
+    opened = an_opening(by=an_author(account))
+    simulation = Simulation(settings, LARGE, opened, world.codec, resume_next_day=resume_next_day)
+
+    with patch.object(decider, "decide", side_effect=ZeroDivisionError("a bug was planted here")):
+        simulation.turn(moments_of_both[0])
+    for moment in moments_of_both[1:]:
+        simulation.turn(moment)
+
+    found = simulation.record.summary()
+    assert found.ends["failed"] >= 10
+    assert found.ends["executed"] == (1 if resume_next_day else 0)
+    status = TradingStatus.ACTIVE if resume_next_day else TradingStatus.HALTED
+    assert found.trading.status is status
 
 
 def _is_executed(fate: Fate) -> bool:
