@@ -73,6 +73,8 @@ def consumer_config(bootstrap_servers: str, group: str, **more: Any) -> dict[str
         "fetch.wait.max.ms": 100,
         # Enough to stay ahead of a fold, a tenth of what librdkafka would hold in memory.
         "queued.max.messages.kbytes": 8192,
+        # The buffer above fills while a batch is applied: look again soon, not after a second.
+        "fetch.queue.backoff.ms": 10,
         "fetch.error.backoff.ms": 50,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1000,
