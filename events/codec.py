@@ -79,22 +79,21 @@ class Codec:
             if schema_id not in self._plans:
                 self._plan(schema_id)
 
+    def type_of(self, data: bytes | None) -> type[AnyEvent]:
+        """Return what event the head of `data` names; the body is not looked at.
+
+        Raises:
+            Undecodable: The bytes are no event: the sentence says why.
+        """
+        return self._plan_of(data)[0].event_type
+
     def decode(self, data: bytes | None) -> AnyEvent:
         """Return the event in `data`.
 
         Raises:
             Undecodable: The bytes are no event: the sentence says why.
         """
-        if data is None:
-            raise Undecodable("an empty record (a tombstone) is no event")
-        if len(data) < _HEADER.size:
-            raise Undecodable(f"{len(data)} bytes are too short for a schema id")
-        magic, schema_id = _HEADER.unpack_from(data)
-        if magic != 0:
-            raise Undecodable(
-                f"starts with byte {magic & 0xFF:#04x}, not with 0x00: not our format"
-            )
-        plan = self._plans.get(schema_id) or self._plan(schema_id)
+        plan, data = self._plan_of(data)
         body = BytesIO(data)
         body.seek(_HEADER.size)
         try:
@@ -106,6 +105,18 @@ class Codec:
             left = len(data) - body.tell()
             raise Undecodable(f"{left} bytes follow the end of {plan.event_type.__name__}")
         return event
+
+    def _plan_of(self, data: bytes | None) -> tuple[_Plan, bytes]:
+        if data is None:
+            raise Undecodable("an empty record (a tombstone) is no event")
+        if len(data) < _HEADER.size:
+            raise Undecodable(f"{len(data)} bytes are too short for a schema id")
+        magic, schema_id = _HEADER.unpack_from(data)
+        if magic != 0:
+            raise Undecodable(
+                f"starts with byte {magic & 0xFF:#04x}, not with 0x00: not our format"
+            )
+        return self._plans.get(schema_id) or self._plan(schema_id), data
 
     def _writer(self, event_type: type[AnyEvent]) -> tuple[bytes, Any, Writer]:
         found = self._writers.get(event_type)

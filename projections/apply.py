@@ -24,8 +24,8 @@ def rows_of(projection: Projection, record: Record) -> list[Row]:
     """
     if record.event is not None:
         return list(projection.rows(record.event, record.origin))
-    if account_of(record.origin.topic) is None:
-        return []  # a door's dead letter, not a projection's concern
+    if record.passed_over is not None or account_of(record.origin.topic) is None:
+        return []  # nobody's event here, or a door's dead letter
     raise Unreadable(record.unreadable or "the record cannot be read")
 
 

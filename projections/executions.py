@@ -1,7 +1,7 @@
 """`dispatch_orders`, `dispatch_fills` and, from both, `dispatch_executions`."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, get_args
 
 from events.decision import RecommendationFailed
 from events.envelope import Origin
@@ -18,12 +18,13 @@ from events.order import (
 from projections.fill_rows import FillRow, fill_row
 from projections.order_rows import (
     OrderIntentRow,
+    OrderOutcome,
     OrderStateRow,
     intent_row,
     state_row,
 )
 from projections.projection import Projection, Readable
-from projections.stage import Row, Stage, keep_first
+from projections.stage import OtherHalf, Row, Stage, keep_first
 
 _INTENTS: Final = Stage(
     name="stage_order_intents",
@@ -34,6 +35,33 @@ _INTENTS: Final = Stage(
         OrderIntentRow,
         key=("account_name", "client_order_id"),
         order="log_offset",
+        other=OtherHalf(
+            columns={
+                "state": "coalesce(told.state, 'intended')",
+                "state_at": "told.state_at",
+                "state_precedence": "told.state_precedence",
+                "detail": "told.detail",
+                "broker_order_id": "named.broker_order_id",
+                "filled_quantity": "coalesce(filled.quantity, 0)",
+            },
+            joins="""
+LEFT JOIN (
+    SELECT DISTINCT ON (account_name, client_order_id)
+        account_name, client_order_id, state, state_at, state_precedence, detail
+    FROM stage_order_states
+    ORDER BY account_name, client_order_id, state_precedence DESC
+) AS told USING (account_name, client_order_id)
+LEFT JOIN (
+    SELECT account_name, client_order_id, max(broker_order_id) AS broker_order_id
+    FROM stage_order_states
+    GROUP BY account_name, client_order_id
+) AS named USING (account_name, client_order_id)
+LEFT JOIN (
+    SELECT account_name, client_order_id, max(cumulative_quantity) AS quantity
+    FROM stage_fills
+    GROUP BY account_name, client_order_id
+) AS filled USING (account_name, client_order_id)""",
+        ),
     ),
 )
 
@@ -226,5 +254,6 @@ EXECUTIONS: Final = Projection(
     stages=(_INTENTS, _STATES, _FILLS),
     rows=rows,
     derive=_DERIVE,
+    events=frozenset((OrderIntended, OrderFilled, *get_args(OrderOutcome))),
 )
 """Orders, fills and the executions that readers know: one per recommendation and account."""

@@ -55,7 +55,7 @@ def projection_failed(
         topic=origin.topic,
         partition=origin.partition,
         offset=origin.offset,
-        event_type=_event_type(record),
+        event_type=record.event_type,
         sqlstate=error.sqlstate if isinstance(error, psycopg.Error) else None,
         error=_error_text(error),
         occurred_at=occurred_at,
@@ -71,7 +71,7 @@ def parked_row(projection: str, record: Record, failure: ProjectionFailed | None
         partition=record.origin.partition,
         log_offset=record.origin.offset,
         account_name=account_of(record.origin.topic) or "",
-        event_type=_event_type(record),
+        event_type=record.event_type,
         key=record.key,
         value=record.value,
         headers=headers_json(record.headers),
@@ -102,10 +102,6 @@ def copy_rows(connection: Connection, statement: str, rows: Iterable[Row]) -> No
     """Copy rows by a COPY statement of our own making."""
     with connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
         copy.write(copy_text(rows))
-
-
-def _event_type(record: Record) -> str | None:
-    return None if record.event is None else type(record.event).__name__
 
 
 def _error_text(error: BaseException) -> str:

@@ -35,7 +35,8 @@ class Projection:
 
     `rows` is pure: no I/O, no clock, nothing random. The order in which rows are merged does not
     matter. `derive` is SQL that runs after the merges, for tables computed from the staged keys.
-    A `folding` makes rows of what all events of a log come to, in the log's order.
+    Of events that are not among `events`, where that is given, `rows` makes nothing: they need not
+    even be decoded. A `folding` makes rows of what all events of a log come to, in the log's order.
     """
 
     name: str
@@ -45,8 +46,16 @@ class Projection:
     stages: tuple[Stage, ...]
     rows: Callable[[Readable, Origin], Iterable[Row]]
     derive: str | None = None
+    events: frozenset[type] | None = None
     folding: Folding[Any] | None = None
 
     def reads(self, topic: str) -> bool:
         """Say whether records of `topic` are for this projection."""
         return topic in self.topics or (self.reads_logs and account_of(topic) is not None)
+
+
+def events_read(projections: Iterable[Projection]) -> frozenset[type] | None:
+    """Return the event types that any of `projections` reads, None where that is every one."""
+    named = [projection.events for projection in projections]
+    read = [events for events in named if events is not None]
+    return frozenset().union(*read) if len(read) == len(named) else None

@@ -16,7 +16,10 @@ _LOG_EVENTS = frozenset(LOG_EVENTS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One record of Kafka. `unreadable` says why there is no event; one of the two is None."""
+    """One record of Kafka: its `event`, or why it is `unreadable`, or that it was passed over.
+
+    `passed_over` is the type of an event that nobody here reads; then its body was not decoded.
+    """
 
     origin: Origin
     key: bytes | None
@@ -24,6 +27,14 @@ class Record:
     headers: Headers
     event: AnyEvent | DeadLetter | None
     unreadable: str | None = None
+    passed_over: type[AnyEvent] | None = None
+
+    @property
+    def event_type(self) -> str | None:
+        """The event's type, by its name."""
+        if self.passed_over is not None:
+            return self.passed_over.__name__
+        return None if self.event is None else type(self.event).__name__
 
 
 @lru_cache(maxsize=4096)
@@ -36,9 +47,15 @@ def account_of(topic: str) -> AccountName | None:
 
 
 def read_record(
-    codec: Codec, origin: Origin, *, key: bytes | None, value: bytes | None, headers: Headers
+    codec: Codec,
+    origin: Origin,
+    *,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers,
+    wanted: frozenset[type] | None = None,
 ) -> Record:
-    """Return the record at `origin`, decoded.
+    """Return the record at `origin`, decoded; passed over where its type is not `wanted`.
 
     In an account's log only events of that very account can be read: its log alone speaks for it.
     Raises whatever says that the registry cannot answer; the bytes are not to blame then.
@@ -48,11 +65,22 @@ def read_record(
         return Record(origin=origin, key=key, value=value, headers=headers, event=letter)
     event: AnyEvent | None = None
     unreadable: str | None = None
+    account = account_of(origin.topic)
     try:
+        if wanted is not None and account is not None:
+            kind = codec.type_of(value)
+            if kind in _LOG_EVENTS and kind not in wanted:
+                return Record(
+                    origin=origin,
+                    key=key,
+                    value=value,
+                    headers=headers,
+                    event=None,
+                    passed_over=kind,
+                )
         event = codec.decode(value)
     except Undecodable as error:
         unreadable = str(error)
-    account = account_of(origin.topic)
     if event is not None and account is not None:
         unreadable = _stranger(event, account)
     return Record(

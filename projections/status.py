@@ -20,7 +20,7 @@ from events.order import (
 )
 from projections.precedence import earliest, latest
 from projections.projection import Projection, Readable
-from projections.stage import Json, Row, Stage, keep_first
+from projections.stage import Json, OtherHalf, Row, Stage, keep_first
 from projections.texts import gates_json, json_text
 
 _OPEN: Final = 0
@@ -153,6 +153,24 @@ _DECISIONS: Final = Stage(
         DecisionRow,
         key=("recommendation_id", "account_name"),
         order="decision_offset",
+        other=OtherHalf(
+            columns={
+                "status": "coalesce(told.status, 'pending')",
+                "status_at": "told.status_at",
+                "status_offset": "told.status_offset",
+                "status_precedence": "told.status_precedence",
+                "failure_reason": "told.failure_reason",
+                "client_order_id": "told.client_order_id",
+            },
+            joins="""
+LEFT JOIN (
+    SELECT DISTINCT ON (recommendation_id, account_name)
+        recommendation_id, account_name, status, status_at, status_offset, status_precedence,
+        failure_reason, client_order_id
+    FROM stage_statuses
+    ORDER BY recommendation_id, account_name, status_precedence DESC
+) AS told USING (recommendation_id, account_name)""",
+        ),
     ),
 )
 

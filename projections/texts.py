@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Final
 
 from events.decision import GateResult, MarketSeen, OffsetsSeen
@@ -14,8 +15,7 @@ _ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 def json_text(value: object) -> Json:
     """Return `value` as JSON text; decimals keep their digits, as text, and a NUL is U+FFFD."""
-    text = _ENCODER.encode(value)
-    return Json(_ESCAPED_NUL.sub("\\1\ufffd", text) if _NUL in text else text)
+    return _storable(_ENCODER.encode(value))
 
 
 def json_or_text(text: str | None) -> Json | None:
@@ -42,18 +42,15 @@ def parsed(text: str) -> object:
 
 def gates_json(gates: tuple[GateResult, ...]) -> Json:
     """Return every gate's answer, in the gates' order."""
-    return json_text(
+    text = ",".join(
         [
-            {
-                "gate": gate.gate,
-                "verdict": gate.verdict.value,
-                "reason": gate.reason,
-                "observed": gate.observed,
-                "threshold": gate.threshold,
-            }
+            f'{{"gate":{_quoted(gate.gate)},"verdict":{_quoted(gate.verdict)},'
+            f'"reason":{_quoted(gate.reason)},"observed":{_quoted(gate.observed)},'
+            f'"threshold":{_quoted(gate.threshold)}}}'
             for gate in gates
         ]
     )
+    return _storable(f"[{text}]")
 
 
 def market_dict(market: MarketSeen) -> dict[str, Any]:
@@ -74,6 +71,10 @@ def seen_dict(seen: OffsetsSeen) -> dict[str, int | None]:
         "recommendations": seen.recommendations,
         "commands": seen.commands,
     }
+
+
+def _storable(text: str) -> Json:
+    return Json(_ESCAPED_NUL.sub("\\1\ufffd", text) if _NUL in text else text)
 
 
 def _plain(value: object) -> str:

@@ -29,6 +29,7 @@ from consumers.projector.settings import (
 from events.codec import Codec
 from projections.checkpoints import Partition
 from projections.engine import Applied, Engine
+from projections.projection import events_read
 from projections.record import Record
 from projections.session import Session
 
@@ -63,6 +64,7 @@ class Projector:
             )
             for projection in settings.projections
         ]
+        self._wanted = events_read(settings.projections)
         self._assigned: set[Partition] = set()
         self._at_end: set[Partition] = set()
         self._committed: dict[Partition, int] = {}
@@ -102,7 +104,10 @@ class Projector:
             self._settings.poll_timeout_ms / 1000,
         )
         try:
-            records = [record_of(self._cluster, self._codec, message) for message in batch.messages]
+            records = [
+                record_of(self._cluster, self._codec, message, self._wanted)
+                for message in batch.messages
+            ]
         except ServiceUnreachable as error:
             for lane in self._lanes:
                 lane.fall_behind(error)

@@ -61,7 +61,9 @@ def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[
         raise unreachable(error) from error
 
 
-def record_of(cluster: Cluster, codec: Codec, message: Message) -> Record:
+def record_of(
+    cluster: Cluster, codec: Codec, message: Message, wanted: frozenset[type] | None = None
+) -> Record:
     """Return a consumed message as a projection gets it; raises what `read_record` raises."""
     topic, partition = partition_of(message)
     headers = cast("list[tuple[str, bytes | str | None]]", message.headers() or [])
@@ -71,6 +73,7 @@ def record_of(cluster: Cluster, codec: Codec, message: Message) -> Record:
         key=_bytes(message.key()),
         value=_bytes(message.value()),
         headers=tuple((name, _bytes(value)) for name, value in headers),
+        wanted=wanted,
     )
 
 

@@ -1,0 +1,116 @@
+"""What a projection does not read is not decoded, and what is written faster reads the same."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.catalog import LOG_EVENTS
+from events.decision import GateResult, Verdict
+from events.envelope import Origin
+from events.identifiers import AccountName
+from projections.catalog import PROJECTIONS
+from projections.executions import EXECUTIONS
+from projections.projection import events_read
+from projections.record import Record, read_record
+from projections.status import STATUS
+from projections.texts import gates_json
+from tests.projections.driving import Driver, rows
+from tests.projections.story import CODEC, Log
+from tests.schemas.examples import example
+
+WANTED = events_read([EXECUTIONS])
+GATES = st.builds(
+    GateResult,
+    gate=st.text(),
+    verdict=st.sampled_from(Verdict),
+    reason=st.text(),
+    observed=st.text(),
+    threshold=st.text(),
+)
+
+
+def read_for_executions(log: Log, values: list[bytes]) -> list[Record]:
+    return [
+        read_record(
+            CODEC,
+            Origin(topic=log.topic, partition=0, offset=offset),
+            key=None,
+            value=value,
+            headers=(),
+            wanted=WANTED,
+        )
+        for offset, value in enumerate(values)
+    ]
+
+
+def test_a_projection_that_names_what_it_reads_makes_nothing_of_anything_else() -> None:
+    origin = Origin(topic="dispatch.events.tiny", partition=0, offset=0)
+    naming = [projection for projection in PROJECTIONS if projection.events is not None]
+    assert EXECUTIONS in naming
+
+    for projection in naming:
+        for kind in LOG_EVENTS:
+            if kind not in (projection.events or ()):
+                assert list(projection.rows(example(kind), origin)) == []
+
+
+def test_everything_is_decoded_where_one_projection_of_several_reads_everything() -> None:
+    assert STATUS.events is None
+    assert events_read([EXECUTIONS, STATUS]) is None
+
+
+def test_a_decline_is_passed_over_and_the_order_after_it_applied(database: str) -> None:
+    log = Log(AccountName("tiny"))
+    log.declined(1)
+    log.intended(2)
+    log.filled(2, "10", "100")
+    records = read_for_executions(log, [CODEC.encode(event) for event in log.events])
+
+    driver = Driver(database, EXECUTIONS)
+    applied = driver.apply(records)
+    driver.close()
+
+    assert records[0].event is None
+    assert records[0].event_type == "RecommendationDeclined"
+    assert applied.failed == 0
+    [row] = rows(database, "dispatch_executions")
+    assert row["recommendation_id"] == 2
+    assert rows(database, "projection_checkpoints")[0]["next_offset"] == 3
+
+
+def test_bytes_that_name_no_event_are_parked_even_where_little_is_read(database: str) -> None:
+    log = Log(AccountName("tiny"))
+    log.intended(1)
+    log.declined(2)
+    whole = [CODEC.encode(event) for event in log.events]
+    records = read_for_executions(log, [b"\xff", whole[0][:-3], *whole])
+
+    driver = Driver(database, EXECUTIONS)
+    applied = driver.apply(records)
+    driver.close()
+
+    assert (applied.failed, applied.waiting) == (1, 3)
+    parked = rows(database, "parked_events", "log_offset")
+    assert [row["event_type"] for row in parked] == [
+        None,
+        None,
+        "OrderIntended",
+        "RecommendationDeclined",
+    ]
+
+
+@given(st.lists(GATES, max_size=4))
+def test_gates_are_the_json_that_any_reader_takes(gates: list[GateResult]) -> None:
+    told = json.loads(gates_json(tuple(gates)))
+
+    assert told == [
+        {
+            "gate": gate.gate.replace("\0", "\ufffd"),
+            "verdict": gate.verdict.value,
+            "reason": gate.reason.replace("\0", "\ufffd"),
+            "observed": gate.observed.replace("\0", "\ufffd"),
+            "threshold": gate.threshold.replace("\0", "\ufffd"),
+        }
+        for gate in gates
+    ]
