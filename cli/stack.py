@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,12 @@ Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Always use thi
 _DEFAULT_DIRECTORY = Path(".stack")
 
 
+class Extra(StrEnum):
+    """What a stack has only when it is asked for."""
+
+    ALPACA = "alpaca"
+
+
 @app.command()
 def up(
     directory: Directory = _DEFAULT_DIRECTORY,
@@ -39,6 +46,10 @@ def up(
     kafka_port: Port = None,
     registry_port: Port = None,
     postgres_port: Port = None,
+    extra: Annotated[
+        list[Extra] | None,
+        typer.Option("--with", help="Start this too: a fake of Alpaca's paper trading."),
+    ] = None,
 ) -> None:
     """Start what is not running yet and print the addresses.
 
@@ -54,13 +65,20 @@ def up(
     }
     fixed = {name: port for name, port in wanted.items() if port is not None}
     with _one_sentence(), TerminalProgress() as progress:
-        addresses = start(directory, progress=progress, fixed_ports=fixed)
+        addresses = start(
+            directory,
+            progress=progress,
+            fixed_ports=fixed,
+            with_alpaca=Extra.ALPACA in (extra or ()),
+        )
     if as_json:
-        typer.echo(json.dumps(asdict(addresses)))
+        typer.echo(json.dumps(addresses.as_json()))
         return
     typer.echo(f"Kafka       {addresses.bootstrap_servers}")
     typer.echo(f"Registry    {addresses.registry_url}")
     typer.echo(f"PostgreSQL  {addresses.postgres_dsn}")
+    if addresses.alpaca_url is not None:
+        typer.echo(f"Fake Alpaca {addresses.alpaca_url} (control {addresses.alpaca_control_url})")
 
 
 @app.command()

@@ -13,7 +13,7 @@ DEFAULT_DIRECTORY = Path(".stack")
 
 _STATE = "stack.json"
 _LOCK = "stack.lock"
-_OURS = frozenset({_STATE, _LOCK, ".gitignore", "kafka", "registry", "postgres"})
+_OURS = frozenset({_STATE, _LOCK, ".gitignore", "kafka", "registry", "postgres", "alpaca"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

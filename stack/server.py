@@ -1,4 +1,4 @@
-"""What the three servers have in common."""
+"""What the servers of a stack have in common."""
 
 import signal
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from stack.place import Place
 from stack.processes import OURSELVES, Owner, PidFile, launch
 from stack.progress import Progress
 
-ServerName = Literal["kafka", "registry", "postgres"]
+ServerName = Literal["kafka", "registry", "postgres", "alpaca"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Server(ABC):
-    """One of the three servers in one stack."""
+    """One server of one stack."""
 
     place: Place
 

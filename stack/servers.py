@@ -18,12 +18,17 @@ _KILLED_WITHIN_S = 10
 def find(directory: Path, name: ServerName) -> Server:
     """Give one server of the stack in a directory.
 
-    Raises StackConfigError when there is no stack.
+    Raises StackConfigError when there is no stack, or no such server in it.
     """
     place = places.find(directory)
     if place is None or not place.state.ports:
         raise StackConfigError(f"There is no stack in {directory}.")
-    return next(server for server in servers_of(place) if server.name == name)
+    for server in servers_of(place):
+        if server.name == name:
+            return server
+    raise StackConfigError(
+        f"The stack in {directory} has no {name}: `dispatcher stack up --with {name}` adds it."
+    )
 
 
 def kill(directory: Path, name: ServerName) -> None:

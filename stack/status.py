@@ -36,7 +36,7 @@ class ServerStatus:
 
 
 def status(directory: Path) -> tuple[ServerStatus, ...]:
-    """Look at the three servers of a stack, each for at most a few seconds.
+    """Look at the servers of a stack, each for at most a few seconds.
 
     Raises StackConfigError when there is no stack in the directory.
     """

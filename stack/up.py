@@ -5,12 +5,13 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 
+from stack import alpaca, postgres_home
 from stack import place as places
-from stack import postgres_home
+from stack.alpaca import Alpaca
 from stack.assign import NO_PORTS, assign_ports
 from stack.errors import ServerError, StackConfigError
 from stack.kafka import Kafka
@@ -27,16 +28,24 @@ _LOCK_TIMEOUT_S = 900  # the first start downloads
 
 @dataclass(frozen=True, slots=True)
 class StackAddresses:
-    """What programs need to connect to a stack."""
+    """What programs need to connect to a stack; None for what it does not have."""
 
     bootstrap_servers: str
     registry_url: str
     postgres_dsn: str
+    alpaca_url: str | None = None
+    alpaca_control_url: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Return what there is, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def servers_of(place: Place) -> tuple[Kafka, Registry, Postgres]:
-    """Give the three servers of a stack, running or not."""
-    return (Kafka(place), Registry(place), Postgres(place))
+def servers_of(place: Place, *, with_alpaca: bool = False) -> tuple[Server, ...]:
+    """Give the servers of a stack, running or not; the fake Alpaca only where it is asked for."""
+    usual = (Kafka(place), Registry(place), Postgres(place))
+    has_alpaca = with_alpaca or alpaca.is_part_of(place)
+    return (*usual, Alpaca(place)) if has_alpaca else usual
 
 
 def start(
@@ -44,10 +53,12 @@ def start(
     *,
     progress: Progress | None = None,
     fixed_ports: Mapping[ServerName, int] = NO_PORTS,
+    with_alpaca: bool = False,
 ) -> StackAddresses:
-    """Start what is not running yet, wait until all three answer, and give the addresses.
+    """Start what is not running yet, wait until all of it answers, and give the addresses.
 
-    A stack keeps its ports and data from one start to the next. Raises a StackError; what had
+    A stack keeps its ports and data from one start to the next; one that has ever been started
+    with the fake Alpaca keeps that too. Raises a StackError; what had
     started by then stays up, so that the next start is quick.
     """
     cancelled = Event()
@@ -55,7 +66,9 @@ def start(
     root = places.prepare(directory)
     with _held(root, progress):
         place = postgres_home.choose(places.found(root))
-        place = assign_ports(place, servers_of(place), fixed_ports, progress)
+        place = assign_ports(
+            place, servers_of(place, with_alpaca=with_alpaca), fixed_ports, progress
+        )
         servers = servers_of(place)
         with ThreadPoolExecutor(len(servers)) as pool:
             try:
@@ -65,8 +78,7 @@ def start(
             except KeyboardInterrupt:
                 cancelled.set()
                 raise
-    kafka, registry, postgres = servers
-    return StackAddresses(kafka.address, registry.address, postgres.address)
+    return _addresses(servers)
 
 
 def stop(directory: Path, *, purge: bool = False, progress: Progress | None = None) -> None:
@@ -90,6 +102,18 @@ def stop(directory: Path, *, purge: bool = False, progress: Progress | None = No
                 job.result()
         if purge:
             _delete(place, servers)
+
+
+def _addresses(servers: tuple[Server, ...]) -> StackAddresses:
+    found = {server.name: server.address for server in servers}
+    fake = next((server for server in servers if isinstance(server, Alpaca)), None)
+    return StackAddresses(
+        found["kafka"],
+        found["registry"],
+        found["postgres"],
+        found.get("alpaca"),
+        None if fake is None else fake.control_address,
+    )
 
 
 @contextmanager

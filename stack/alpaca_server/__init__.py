@@ -21,6 +21,6 @@ Trading and data are both at `url`. The control plane has a port of its own. The
 with the machine's until it is set; rate limits always go by the machine's, as clients do.
 
 - `control.py` says what a test can do; `faults.py` what can go wrong, `habits.py` what is slow
-- `brokerage.py`, `exchange.py` and what they import are pure: ledger and rules, no I/O, no clock
+- `brokerage.py` and what it imports are pure: ledger and rules, no I/O, no clock
 - `door.py` and `*_routes.py` are HTTP, `stream.py` the websocket, `journal.py` the memory on disk
 """

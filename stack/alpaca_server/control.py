@@ -1,19 +1,10 @@
 """How a test drives a fake Alpaca, wherever it runs."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import requests
-
-from stack.alpaca_server.faults import Answer, Fault, Manner
+from stack.alpaca_server.control_faults import FaultControl
 from stack.alpaca_server.hours import Mode
-from stack.alpaca_server.values import json_in, json_text
-
-_TIMEOUT_S: Final = 10
-
-
-class ControlError(Exception):
-    """The fake did not do what it was told; says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +21,10 @@ class AlpacaAccount:
         return {"APCA-API-KEY-ID": self.key_id, "APCA-API-SECRET-KEY": self.secret_key}
 
 
-@dataclass(frozen=True, slots=True)
-class AlpacaControl:
+class AlpacaControl(FaultControl):
     """A running fake: `url` is what a client is configured with, for trading and data alike."""
 
-    url: str
-    control_url: str
-
-    @property
-    def stream_url(self) -> str:
-        """Where the `trade_updates` websocket is."""
-        return self.url.replace("http://", "ws://") + "/stream"
+    __slots__ = ()
 
     # -- accounts, market, time -------------------------------------------------------------------
 
@@ -53,7 +37,7 @@ class AlpacaControl:
             key_id=key_id or f"PK-{number}",
             secret_key=secret_key or f"secret-of-{number}",
         )
-        self._say(
+        self.say(
             "add_account",
             number=number,
             key_id=account.key_id,
@@ -64,148 +48,88 @@ class AlpacaControl:
 
     def change_account(self, number: str, **changes: object) -> None:
         """Change `cash`, `multiplier`, `buying_power`, `options_level`, `shorting_enabled` …."""
-        self._say("change_account", number=number, changes=changes)
+        self.say("change_account", number=number, changes=changes)
 
     def swap_keys(self, one: str, other: str) -> None:
         """Let each of two accounts be reached by the keys of the other."""
-        self._say("swap_keys", one=one, other=other)
+        self.say("swap_keys", one=one, other=other)
 
     def quote(self, symbol: str, bid: str, ask: str, **more: str) -> None:
         """Set a price; `bid_size`, `ask_size`, `last`, `volume`, `delta` …, `implied_volatility`.
 
         Orders that the quote reaches are filled at once, at most its size each.
         """
-        self._say("set_quote", symbol=symbol, fields={"bid": bid, "ask": ask, **more})
+        self.say("set_quote", symbol=symbol, fields={"bid": bid, "ask": ask, **more})
 
     def instrument(self, symbol: str, **changes: object) -> None:
         """Add or change a stock or (OCC symbol) contract: `tradable`, `fractionable` …."""
-        self._say("set_instrument", symbol=symbol, changes=changes)
+        self.say("set_instrument", symbol=symbol, changes=changes)
 
     def set_time(self, at: str, *, running: bool = False) -> None:
         """Put the fake's clock to an ISO time, where it stands still unless `running`."""
-        self._say("time", at=at, running=running)
+        self.say("time", at=at, running=running)
 
     def use_wall_clock(self) -> None:
         """Let the fake's clock go with the machine's, as it does at first."""
-        self._say("time")
+        self.say("time")
 
     def advance(self, seconds: int) -> None:
         """Move the fake's clock on; what comes due on the way happens."""
-        self._say("advance", seconds=seconds)
+        self.say("advance", seconds=seconds)
 
     def set_hours(self, mode: Mode) -> None:
         """Go by the calendar, or hold the market `open` or `closed` whatever the hour."""
-        self._say("set_hours", mode=mode)
+        self.say("set_hours", mode=mode)
 
     def set_day(self, day: str, closes: str | None) -> None:
         """Make a day (ISO) a holiday (None), or let it close at a time of New York."""
-        self._say("set_day", day=day, closes=closes)
+        self.say("set_day", day=day, closes=closes)
 
     def end_day(self) -> None:
         """Let every open DAY order expire."""
-        self._say("end_day")
+        self.say("end_day")
 
     def habits(self, **habits: object) -> None:
         """Change how the fake behaves, see `Habits`; what is not named is as usual again."""
-        self._say("set_habits", habits=habits)
+        self.say("set_habits", habits=habits)
 
     def rate_limit(self, per_minute: int) -> None:
         """Set how many requests an account has, and begin a new minute for all."""
-        self._say("rate_limit", per_minute=per_minute)
+        self.say("rate_limit", per_minute=per_minute)
 
     # -- orders and holdings ----------------------------------------------------------------------
 
     def accept(self, number: str, client_order_id: str) -> None:
         """Take in an order that was left at `pending_new`."""
-        self._say("accept_order", number=number, client_order_id=client_order_id)
+        self.say("accept_order", number=number, client_order_id=client_order_id)
 
     def fill(
         self, number: str, client_order_id: str, qty: str | None = None, price: str | None = None
     ) -> None:
         """Execute an order, or `qty` of it; also while it is being, or after it was, cancelled."""
-        self._say(
-            "fill_order", number=number, client_order_id=client_order_id, qty=qty, price=price
-        )
+        self.say("fill_order", number=number, client_order_id=client_order_id, qty=qty, price=price)
 
     def finish(self, number: str, client_order_id: str, how: str) -> None:
         """End an order: `canceled`, `expired` or `rejected`."""
-        self._say("finish_order", number=number, client_order_id=client_order_id, how=how)
+        self.say("finish_order", number=number, client_order_id=client_order_id, how=how)
 
     def strangers_order(self, number: str, **order: object) -> dict[str, Any]:
         """Place an order that is not the client's; there is no receipt of a request for it."""
-        return self._say("place", number=number, body=order, stranger=True)
+        return self.say("place", number=number, body=order, stranger=True)
 
     def hold(self, number: str, symbol: str, qty: str, price: str) -> None:
         """Put a position (negative: short, 0: none) into an account out of nowhere."""
-        self._say("hold", number=number, symbol=symbol, qty=qty, price=price)
+        self.say("hold", number=number, symbol=symbol, qty=qty, price=price)
 
     def settle_option(self, number: str, symbol: str, how: str) -> None:
         """End an option position: `OPEXP` worthless, `OPEXC` exercised, `OPASN` assigned."""
-        self._say("settle_option", number=number, symbol=symbol, how=how)
-
-    # -- faults -----------------------------------------------------------------------------------
-
-    def fault(self, answer: Answer, **what: Any) -> None:  # noqa: ANN401 -- the fields of Fault
-        """Plan a fault, see `Fault`: by default for the next `POST /v2/orders`."""
-        self._say("fault", **Fault(answer=answer, **what).as_json())
-
-    def faults_pending(self) -> int:
-        """Return how many planned faults have not happened yet."""
-        return int(self._say("faults")["pending"])
-
-    def clear_faults(self) -> None:
-        """Forget planned faults, and let hidden orders be found."""
-        self._say("faults", clear=True)
-
-    def release(self) -> None:
-        """Let go of the requests that hang: their connections are closed."""
-        self._say("release")
-
-    def hide(
-        self,
-        client_order_id: str | None = None,
-        *,
-        lookups: int | None = None,
-        seconds: int | None = None,
-    ) -> None:
-        """Let look-ups not find an order (None: any) so often, or so long on the fake's clock."""
-        self._say("hide", client_order_id=client_order_id, lookups=lookups, seconds=seconds)
-
-    def refuse_connections(self) -> None:
-        """Close the listening socket of Alpaca's paths, and every connection to it."""
-        self._say("listener", is_open=False)
-
-    def accept_connections(self) -> None:
-        """Open it again, on the same port."""
-        self._say("listener", is_open=True)
-
-    # -- the stream -------------------------------------------------------------------------------
-
-    def stream_manner(self, manner: Manner) -> None:
-        """Send updates as `usual`, `doubled`, or not: `held` until released, or `lost`."""
-        self._say("stream", manner=manner)
-
-    def release_stream(self, *, backwards: bool = False) -> None:
-        """Send what was held."""
-        self._say("stream_release", backwards=backwards)
-
-    def send_update(self, number: str, data: dict[str, Any]) -> None:
-        """Send a message of the test's own making to an account's listeners."""
-        self._say("stream_send", number=number, data=data)
-
-    def drop_streams(self, number: str | None = None, *, abruptly: bool = False) -> None:
-        """Cut off an account's listeners, or all."""
-        self._say("stream_drop", number=number, abruptly=abruptly)
-
-    def open_stream(self, *, is_open: bool) -> None:
-        """Let websockets connect again, or turn them away with 503."""
-        self._say("stream", is_open=is_open)
+        self.say("settle_option", number=number, symbol=symbol, how=how)
 
     # -- what happened ----------------------------------------------------------------------------
 
     def requests(self) -> list[dict[str, Any]]:
         """Return every request that came in, oldest first, see `Receipt`."""
-        found: list[dict[str, Any]] = self._say("ledger")["requests"]
+        found: list[dict[str, Any]] = self.say("ledger")["requests"]
         return found
 
     def posts(self) -> list[dict[str, Any]]:
@@ -218,23 +142,9 @@ class AlpacaControl:
 
     def orders(self, number: str) -> list[dict[str, Any]]:
         """Return every order in an account's ledger, with `fills`, `parent_id`, `leg` …."""
-        found: list[dict[str, Any]] = self._say("ledger")["accounts"][number]["orders"]
+        found: list[dict[str, Any]] = self.say("ledger")["accounts"][number]["orders"]
         return found
 
     def listeners(self, number: str) -> int:
         """Return how many listen to an account's updates."""
-        return int(self._say("ledger")["accounts"][number]["listeners"])
-
-    def _say(self, name: str, **what: object) -> dict[str, Any]:
-        try:
-            answer = requests.post(
-                f"{self.control_url}/control/{name}",
-                data=json_text(what),
-                timeout=_TIMEOUT_S,
-            )
-        except requests.RequestException as error:
-            raise ControlError(f"the fake Alpaca at {self.control_url} is gone: {error}") from error
-        found = json_in(answer.text)
-        if not isinstance(found, dict) or not answer.ok:
-            raise ControlError(f"{name}: {answer.status_code} {answer.text}")
-        return found
+        return int(self.say("ledger")["accounts"][number]["listeners"])

@@ -132,6 +132,20 @@ def test_stocks_have_quotes_trades_and_snapshots(client: Client) -> None:
     assert client.get(f"{stocks}/AAPL/snapshot")["latestQuote"] == quote
 
 
+def test_every_path_of_the_documents_is_served(client: Client) -> None:
+    def answer(method: str, path: str) -> int:
+        named = path.replace("{activity_type}", "FILL").replace("{order_id}", "x")
+        for name in ("symbol", "symbol_or_asset_id", "symbol_or_id", "underlying_symbol"):
+            named = named.replace(f"{{{name}}}", "AAPL")
+        reply = client.send(method, named, checked=False)
+        return 0 if reply.text == '{"message":"Not Found"}' else reply.status_code
+
+    answers = {each: answer(*each) for each in sorted(official.served_paths())}
+
+    assert len(answers) == 28
+    assert {each: status for each, status in answers.items() if status in {0, 405, 500}} == {}
+
+
 def test_the_judge_sees_an_answer_that_breaks_the_documents() -> None:
     order = {"notional": None, "type": "limit", "time_in_force": "day", "id": "7"}
 

@@ -129,7 +129,7 @@ def test_an_order_may_fill_while_it_is_being_cancelled(client: Client) -> None:
     assert pending == "pending_cancel"
     assert client.find("slow")["status"] == "filled"
     assert client.cancel(quick).status_code == 204
-    assert client.find("quick")["status"] == "filled"
+    assert client.find("quick")["filled_avg_price"] == "90"  # never past its limit
 
 
 def test_a_part_may_still_be_filled_after_the_cancel(client: Client) -> None:
