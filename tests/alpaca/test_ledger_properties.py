@@ -12,7 +12,7 @@ from stack.alpaca_server.values import SECOND, cents, nanos
 
 OPEN_AT = nanos("2026-11-24T15:00:00.123456789Z")
 PRICES = st.integers(95, 105).map(str)
-NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+NAMES = st.integers(1, 30).map(str)
 
 placing = st.builds(
     lambda name, side, qty, limit, bracket: (
@@ -31,27 +31,30 @@ placing = st.builds(
                     "take_profit": {"limit_price": "107"},
                     "stop_loss": {"stop_price": "94"},
                 }
-                if bracket and side == "buy"
+                if bracket and side == "buy" and qty == int(qty)
                 else {}
             ),
         },
     ),
     NAMES,
-    st.sampled_from(["buy", "sell"]),
-    st.one_of(st.integers(1, 20), st.decimals("0.000000001", "3", places=9)),
+    st.sampled_from(["buy", "buy", "sell"]),
+    st.one_of(*[st.integers(1, 20)] * 4, st.decimals("0.02", "3", places=9)),
     PRICES,
     st.booleans(),
 )
 quoting = st.builds(
-    lambda bid, size: ("quote", {"bid": bid, "ask": str(int(bid) + 1), "ask_size": str(size)}),
-    st.integers(93, 108).map(str),
+    lambda bid, size: (
+        "quote",
+        {"bid": bid, "ask": str(int(bid) + 1), "ask_size": str(size), "bid_size": str(size)},
+    ),
+    st.sampled_from(["93", "96", "99", "102", "107", "108"]),
     st.integers(1, 15),
 )
 cancelling = st.builds(lambda name: ("cancel", name), NAMES)
 waiting = st.builds(lambda hours: ("wait", hours), st.integers(1, 8))
 
 
-@given(st.lists(st.one_of(placing, quoting, cancelling, waiting), max_size=30))
+@given(st.lists(st.one_of(placing, placing, quoting, quoting, cancelling, waiting), min_size=20))
 def test_cash_positions_and_fills_agree_and_nothing_is_filled_twice(
     steps: list[tuple[str, object]],
 ) -> None:
