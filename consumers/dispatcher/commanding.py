@@ -57,6 +57,11 @@ class Commanding:
         self._glass = glass
         self._waiting: list[Message] = []
 
+    @property
+    def waits(self) -> bool:
+        """Say whether a command waits for its answer."""
+        return bool(self._waiting)
+
     def take_in(self, messages: Iterable[Message]) -> None:
         """Hold commands until they are answered."""
         self._waiting.extend(messages)

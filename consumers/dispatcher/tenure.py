@@ -197,6 +197,8 @@ class Tenure:
         """Answer what waits of commands and the break-glass; say whether nothing is left to."""
         gate, state = self._orders.gate, self._log.state
         broken = gate.look_at_glass()
+        if broken is None and not self._commanding.waits:
+            return True
         answers = self._commanding.answers(
             state, self._account_time(), log_offset=self._log.next_offset, broken=broken
         )
