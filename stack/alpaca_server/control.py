@@ -78,7 +78,10 @@ class AlpacaControl(FaultControl):
         self.say("advance", seconds=seconds)
 
     def set_hours(self, mode: Mode) -> None:
-        """Go by the calendar, or hold the market `open` or `closed` whatever the hour."""
+        """Go by the calendar, or hold the market `open` or `closed` whatever the hour.
+
+        While it is held, DAY orders expire by `end_day` alone.
+        """
         self.say("set_hours", mode=mode)
 
     def set_day(self, day: str, closes: str | None) -> None:

@@ -52,7 +52,7 @@ class FaultControl:
         lookups: int | None = None,
         seconds: int | None = None,
     ) -> None:
-        """Let look-ups not find an order (None: any) so often, or so long on the fake's clock."""
+        """Let look-ups not find an order (None: each) so often, or so long after its acceptance."""
         self.say("hide", client_order_id=client_order_id, lookups=lookups, seconds=seconds)
 
     def refuse_connections(self) -> None:

@@ -16,7 +16,7 @@ from stack.alpaca_server.order import Order
 from stack.alpaca_server.order_view import order_view
 from stack.alpaca_server.replies import answer
 from stack.alpaca_server.stream import Stream
-from stack.alpaca_server.values import SECOND, json_in, nanos, stamp
+from stack.alpaca_server.values import json_in, nanos, stamp
 
 CHANGES: Final = frozenset(
     {
@@ -68,7 +68,7 @@ class ControlRoutes:
             result = await self._do(name, json_in(await request.text()))
         except Refusal as refusal:
             return answer(refusal.body, status=refusal.status)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             return answer({"message": f"{name}: {error}"}, status=400)
         await self._stream.flush()
         return answer(result)
@@ -106,8 +106,7 @@ class ControlRoutes:
         lookups: int | None = None,
         seconds: int | None = None,
     ) -> dict[str, Any]:
-        until = None if seconds is None else self._house.clock.now() + seconds * SECOND
-        self._house.hidden.hide(client_order_id, lookups=lookups, until=until)
+        self._house.hidden.hide(client_order_id, lookups=lookups, seconds=seconds)
         return {}
 
     async def _on_time(self, at: str | None = None, *, running: bool = True) -> dict[str, Any]:

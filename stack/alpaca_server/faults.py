@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from stack.alpaca_server.errors import Refusal
+from stack.alpaca_server.values import SECOND
 
 Answer = Literal["hang", "reset", "close", "cut", "empty", "html", "body", "usual"]
 """How a request is answered, see `Fault`."""
@@ -99,23 +100,25 @@ class Hidden:
     def __init__(self) -> None:
         self._rules: list[tuple[str | None, int | None, int | None]] = []
 
-    def hide(self, client_order_id: str | None, *, lookups: int | None, until: int | None) -> None:
-        """Hide an order (None: each) for a number of look-ups, or until a time."""
-        self._rules.append((client_order_id, lookups, until))
+    def hide(
+        self, client_order_id: str | None, *, lookups: int | None, seconds: int | None
+    ) -> None:
+        """Hide an order (None: each) for a number of look-ups, or of seconds of its life."""
+        self._rules.append((client_order_id, lookups, seconds))
 
     def clear(self) -> None:
         """Let everything be found."""
         self._rules.clear()
 
-    def hides(self, client_order_id: str, at: int, *, counts: bool = True) -> bool:
-        """Tell whether an order is hidden now; `counts` uses up one of the look-ups."""
-        for index, (named, lookups, until) in enumerate(self._rules):
+    def hides(self, client_order_id: str, age: int, *, counts: bool = True) -> bool:
+        """Tell whether an order of an age (ns) is hidden; `counts` uses up one of the look-ups."""
+        for index, (named, lookups, seconds) in enumerate(self._rules):
             if named not in {None, client_order_id}:
                 continue
             if lookups is not None and lookups > 0:
                 if counts:
-                    self._rules[index] = (named, lookups - 1, until)
+                    self._rules[index] = (named, lookups - 1, seconds)
                 return True
-            if until is not None and at < until:
+            if seconds is not None and age < seconds * SECOND:
                 return True
         return False

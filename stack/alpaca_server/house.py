@@ -66,7 +66,7 @@ class House:
     def visible(self, order: Order) -> Order:
         """Return an order that can be found. Raises Refusal (404) while it is hidden."""
         name = order.terms.client_order_id
-        if self.hidden.hides(name, self.clock.now()):
+        if self.hidden.hides(name, self.clock.now() - order.created_at):
             raise Refusal(404, 40410000, f"order not found for {name}")
         return order
 

@@ -1,5 +1,6 @@
 """Stocks and contracts, the clock, as Alpaca's JSON."""
 
+from datetime import date
 from typing import Any
 
 from stack.alpaca_server.hours import Hours
@@ -30,8 +31,8 @@ def asset_view(asset: Asset) -> dict[str, Any]:
     }
 
 
-def contract_view(contract: Contract, at: int) -> dict[str, Any]:
-    """Return an option contract's JSON."""
+def contract_view(contract: Contract, at: int, today: date) -> dict[str, Any]:
+    """Return an option contract's JSON at a time, which is on the day `today` in New York."""
     yesterday = stamp(at)[:10]
     closed = (
         {}
@@ -42,7 +43,7 @@ def contract_view(contract: Contract, at: int) -> dict[str, Any]:
         "id": contract.id,
         "symbol": contract.symbol,
         "name": contract.name,
-        "status": contract.status,
+        "status": contract.status_on(today),
         "tradable": contract.tradable,
         "expiration_date": contract.expires_on.isoformat(),
         "root_symbol": contract.underlying,

@@ -53,6 +53,10 @@ class Contract:
         """The contract's id."""
         return id_of("asset", self.symbol)
 
+    def status_on(self, day: date) -> str:
+        """Return its status; what has expired is active no more."""
+        return "inactive" if self.expires_on < day else self.status
+
     @property
     def name(self) -> str:
         """What a person calls it."""

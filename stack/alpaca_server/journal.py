@@ -49,5 +49,5 @@ def _play(entry: Any, brokerage: Brokerage, receipts: Receipts) -> None:  # noqa
         return
     try:
         getattr(brokerage, entry["do"])(entry["at"], **entry["with"])
-    except Refusal:
+    except (Refusal, TypeError, ValueError, ArithmeticError):
         return  # it was refused then, too

@@ -47,9 +47,11 @@ def after_fill(exchange: "Exchange", account: Account, order: Order) -> None:
     if order.status is Status.FILLED:
         for leg_id in order.leg_ids:
             leg = account.orders[leg_id]
+            if leg.has_ended:
+                continue  # the entry had been cancelled, and they with it
             if leg.leg == TAKE_PROFIT:
                 exchange.go_live(account, leg)
-            elif not leg.has_ended:
+            else:
                 exchange.match(account, leg)
     for other in _siblings(account, order):
         if order.status is Status.FILLED:

@@ -103,7 +103,7 @@ def contracts_page(
     found = [
         contract
         for contract in known
-        if contract.status == status
+        if contract.status_on(today) == status
         and (not underlying or contract.underlying in underlying)
         and contract_fits(contract, asked)
     ]

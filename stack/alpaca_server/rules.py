@@ -31,7 +31,7 @@ def instrument_for(terms: Terms, instruments: Instruments, hours: Hours, at: int
     found = instruments.find(terms.symbol)
     if isinstance(found, Contract):
         today = hours.new_york(at).date()
-        if found.status != "active" or found.expires_on < today:
+        if found.status_on(today) != "active":
             raise broken(f'contract "{found.symbol}" is not active')
         if not found.tradable:
             raise broken(f'contract "{found.symbol}" is not tradable')

@@ -3,6 +3,7 @@
 As at Alpaca nothing is repeated for those who were away, and order is not promised.
 """
 
+import asyncio
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Stream:
     manner: Manner = "usual"
     _listeners: list[_Listener] = field(default_factory=list)
     _held: list[Update] = field(default_factory=list)
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
     _outbox: defaultdict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -58,11 +60,12 @@ class Stream:
 
     async def flush(self) -> None:
         """Send everything that is on its way."""
-        outbox, self._outbox = self._outbox, defaultdict(list)
-        for number, messages in outbox.items():
-            for listener in self._listeners_to(number):
-                for data in messages:
-                    await _send(listener.socket, {"stream": "trade_updates", "data": data})
+        async with self._sending:  # one after the other, or a later message could overtake
+            outbox, self._outbox = self._outbox, defaultdict(list)
+            for number, messages in outbox.items():
+                for listener in self._listeners_to(number):
+                    for data in messages:
+                        await _send(listener.socket, {"stream": "trade_updates", "data": data})
 
     def listening(self, number: str) -> int:
         """Return how many listen to an account's updates now."""

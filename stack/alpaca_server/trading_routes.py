@@ -12,6 +12,7 @@ from stack.alpaca_server.instrument_view import asset_view, clock_view, contract
 from stack.alpaca_server.lists import activities_page, contracts_page, day_in, flag_in, orders_page
 from stack.alpaca_server.order_view import order_view
 from stack.alpaca_server.replies import answer
+from stack.alpaca_server.values import nanos
 
 
 class TradingRoutes:
@@ -55,7 +56,11 @@ class TradingRoutes:
         hidden, now = self._house.hidden, self._house.clock.now()
         page = orders_page(request[ACCOUNT], request.query)
         visible = [
-            view for view in page if not hidden.hides(view["client_order_id"], now, counts=False)
+            view
+            for view in page
+            if not hidden.hides(
+                view["client_order_id"], now - nanos(view["created_at"]), counts=False
+            )
         ]
         return answer(visible)
 
@@ -121,13 +126,15 @@ class TradingRoutes:
         today = house.brokerage.hours.new_york(now).date()
         known = house.brokerage.instruments.contracts()
         page, token = contracts_page(known, request.query, today)
-        views = [contract_view(contract, now) for contract in page]
+        views = [contract_view(contract, now, today) for contract in page]
         return answer({"option_contracts": views, "next_page_token": token})
 
     async def contract(self, request: web.Request) -> web.Response:
         """Show an option contract."""
         found = self._house.brokerage.instruments.contract(request.match_info["symbol"])
-        return answer(contract_view(found, self._house.clock.now()))
+        now = self._house.clock.now()
+        today = self._house.brokerage.hours.new_york(now).date()
+        return answer(contract_view(found, now, today))
 
     async def clock(self, _: web.Request) -> web.Response:
         """Show the market clock."""

@@ -86,6 +86,15 @@ def test_a_cancelled_entry_takes_its_legs_along(client: Client) -> None:
     assert tuple(leg["status"] for leg in legs(client)) == ("canceled", "canceled")
 
 
+def test_a_late_fill_of_a_cancelled_entry_wakes_no_leg(client: Client) -> None:
+    client.cancel(client.place("entry", **BRACKET, limit_price="99"))
+
+    client.alpaca.fill("PA1", "entry")
+
+    assert client.find("entry")["status"] == "filled"
+    assert tuple(leg["status"] for leg in legs(client)) == ("canceled", "canceled")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -90,6 +90,9 @@ def test_contracts_are_listed_in_pages_by_date_strike_and_type(chain: Client) ->
     assert [each["expiration_date"] for each in soon["option_contracts"]] == ["2026-11-27"]
     assert chain.get(f"{path}/{occ(95)}")["strike_price"] == "95"
     assert chain.send("GET", f"{path}/{occ(1)}").status_code == 404
+    chain.alpaca.set_time("2026-11-28T15:00:00Z")
+    assert chain.get(f"{path}/{occ(100, day='261127')}")["status"] == "inactive"
+    assert chain.get(path, **query)["option_contracts"] == []
 
 
 def test_a_chain_is_read_in_pages_with_greeks_and_volatility(chain: Client) -> None:

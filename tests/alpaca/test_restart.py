@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from stack.alpaca_server.control import AlpacaControl
+from stack.alpaca_server.control_faults import ControlError
 from stack.alpaca_server.running import running_alpaca
 from stack.ports import free_port
 from tests.alpaca.client import Client
@@ -30,6 +33,8 @@ def test_a_restart_remembers_everything_that_was_accepted(tmp_path: Path) -> Non
         client.place("filled", qty="0.057436865")
         client.place("working", limit_price="90")
         client.refusal(client_order_id="filled")
+        with pytest.raises(ControlError, match="400"):
+            alpaca.quote("AAPL", bid="many", ask="more")
         ledger, posts = alpaca.orders("PA1"), alpaca.posts()
         account = client.get("/v2/account")
 
