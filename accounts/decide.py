@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from accounts.calendar import NEW_YORK
-from accounts.draft import draft_order, order_symbol
-from accounts.gates import GateInput, declined_by, evaluate
+from accounts.draft import order_symbol
+from accounts.gates import GateInput, declined_by, evaluate, look_at
 from accounts.limits import Limits
-from accounts.sizing import size
 from accounts.state import ZERO, AccountState, OpenOrder
 from events import roles
 from events.author import Author
@@ -22,11 +20,17 @@ from events.decision import (
 from events.envelope import Envelope, Origin
 from events.identifiers import Leg, RecommendationId, client_order_id
 from events.order import ExecutionMode, OrderIntended, OrderTerms, OrderType
+from events.quick import quick
 from events.recommendation import RecommendationIssued
 from events.values import money
 
 __all__ = ["DecisionContext", "decide", "failure", "failure_of_order", "order_symbol"]
 
+_an_intent, _a_decline, _terms_of = (
+    quick(OrderIntended),
+    quick(RecommendationDeclined),
+    quick(OrderTerms),
+)
 ERROR_LENGTH_MAX = 4_000
 """Characters of an error that are kept: a failure must fit a record, whatever it says."""
 
@@ -61,17 +65,7 @@ def decide(
     """
     if state.is_decided(RecommendationId(recommendation.recommendation_id)):
         return None
-    draft = draft_order(state, recommendation, market, limits)
-    given = GateInput(
-        state=state,
-        recommendation=recommendation,
-        market=market,
-        limits=limits,
-        now=context.now,
-        local_now=context.now.astimezone(NEW_YORK),
-        draft=draft,
-        sized=size(state, recommendation, draft, limits),
-    )
+    given = look_at(state, recommendation, market, limits, context.now)
     gates = evaluate(given)
     refused = declined_by(gates)
     terms = None if refused else _terms(given, context)
@@ -140,7 +134,7 @@ def _terms(given: GateInput, context: DecisionContext) -> OrderTerms | None:
         return None
     reserved = ZERO if draft.closes else money(draft.worst_price * quantity * draft.multiplier)
     is_limit = given.limits.order_type is OrderType.LIMIT
-    return OrderTerms(
+    return _terms_of(
         client_order_id=client_order_id(
             context.author.account, RecommendationId(advice.recommendation_id), Leg.ENTRY
         ),
@@ -169,7 +163,7 @@ def _intended(
 ) -> OrderIntended:
     advice = given.recommendation
     freshness = timedelta(seconds=given.limits.recommendation_freshness_seconds)
-    return OrderIntended(
+    return _an_intent(
         envelope=_envelope(advice, roles.DECISION, context),
         terms=terms,
         execution_mode=context.execution_mode,
@@ -200,7 +194,7 @@ def _declined(
     refused: tuple[str, ...],
 ) -> RecommendationDeclined:
     advice = given.recommendation
-    return RecommendationDeclined(
+    return _a_decline(
         envelope=_envelope(advice, roles.DECISION, context),
         ticker=advice.ticker,
         action=advice.action,

@@ -8,6 +8,7 @@ from accounts.limits import BASIS_POINTS, Limits
 from accounts.state import ZERO, AccountState
 from events.decision import MarketSeen
 from events.order import Side
+from events.quick import quick
 from events.recommendation import Action, InstrumentType, RecommendationIssued
 
 OPTION_MULTIPLIER: Final = 100
@@ -37,6 +38,9 @@ class Draft:
     worst_price: Decimal | None
 
 
+_made = quick(Draft)
+
+
 def order_symbol(recommendation: RecommendationIssued) -> str | None:
     """Return the symbol an order would name; None for an option without its contract."""
     if recommendation.instrument_type is InstrumentType.STOCK:
@@ -57,7 +61,7 @@ def draft_order(
     held = ZERO if position is None else position.quantity
     side = _SIDES[recommendation.action]
     closes = (side is Side.SELL and held > 0) or (side is Side.BUY and held < 0)
-    collar_bps = limits.price_collar_bps if is_stock else limits.option_price_collar_bps
+    collar_bps = _collar(limits, is_stock=is_stock, closes=closes)
     advised, market_price = advised_price(recommendation), _market_price(market, side)
     limit = worst = None
     if advised is not None and market_price is not None and side is not Side.UNKNOWN:
@@ -66,7 +70,7 @@ def draft_order(
         worst = limit
         if side is Side.SELL and not closes:  # a short sale is worth more the dearer it fills
             worst = _rounded(_collared(advised, collar_bps), tick, ROUND_CEILING)
-    return Draft(
+    return _made(
         symbol=symbol,
         multiplier=1 if is_stock else OPTION_MULTIPLIER,
         side=side,
@@ -102,6 +106,12 @@ def limit_price(
     if side is Side.BUY:
         return _rounded(_collared(advised, collar_bps), tick, ROUND_FLOOR)
     return _rounded(_collared(advised, -collar_bps), tick, ROUND_CEILING)
+
+
+def _collar(limits: Limits, *, is_stock: bool, closes: bool) -> int:
+    if closes:
+        return limits.exit_price_collar_bps if is_stock else limits.option_exit_price_collar_bps
+    return limits.price_collar_bps if is_stock else limits.option_price_collar_bps
 
 
 def _collared(price: Decimal, bps: int) -> Decimal:

@@ -1,44 +1,33 @@
 """Every threshold an account decides under: plain values, no defaults hidden elsewhere."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from immutables import Map
 
+from accounts.gate_names import ACTIONS, ALWAYS_ON, GATE_NAMES
+from accounts.limits_sense import faults
 from events.order import OrderType
 from events.recommendation import InstrumentType, StrategyType
 
-GATE_NAMES: Final = (
-    "account_active",
-    "trading_hours",
-    "duplicate_position",
-    "recommendation_freshness",
-    "max_open_positions",
-    "max_notional_exposure",
-    "ticker_daily_limit",
-    "ticker_cooldown",
-    "unresolved_intent",
-    "confidence",
-    "action_allowed",
-    "no_short_selling",
-    "order_size",
-    "max_order_notional",
-    "price_collar",
-)
-"""Every gate, in the order in which they are asked."""
-
-ALWAYS_ON: Final = frozenset({"account_active", "unresolved_intent", "order_size"})
-"""Gates that no configuration may switch off: without them an order could go out twice or empty."""
+__all__ = [
+    "ALWAYS_ON",
+    "BASIS_POINTS",
+    "GATE_NAMES",
+    "LARGE",
+    "TINY",
+    "Limits",
+    "OnDailyLoss",
+    "SizingMethod",
+    "by_strategy",
+]
 
 BASIS_POINTS: Final = 10_000
 
-ACTIONS: Final = frozenset(
-    {"BUY_STOCK", "SELL_STOCK", "BUY_CALL", "SELL_CALL", "BUY_PUT", "SELL_PUT"}
-)
+_T = TypeVar("_T")
 
 
 class SizingMethod(StrEnum):
@@ -46,23 +35,38 @@ class SizingMethod(StrEnum):
 
     RISK_SHARE = "RISK_SHARE"
     FIXED_NOTIONAL = "FIXED_NOTIONAL"
+    FIXED_FRACTION = "FIXED_FRACTION"
 
 
-def _confidence(
-    stock: str, day_option: str, swing_option: str, option: str
-) -> Map[tuple[InstrumentType, StrategyType], Decimal]:
-    by_option = {
-        StrategyType.DAY_TRADE: Decimal(day_option),
-        StrategyType.SWING_TRADE: Decimal(swing_option),
-        StrategyType.CONSERVATIVE: Decimal(option),
-    }
+class OnDailyLoss(StrEnum):
+    """What an account does when its day's loss reaches the limit.
+
+    DECLINE: no more entries today, tomorrow goes on. REDUCE and HALT last until someone resumes.
+    """
+
+    DECLINE = "DECLINE"
+    REDUCE = "REDUCE"
+    HALT = "HALT"
+
+
+def by_strategy(day: _T, swing: _T, conservative: _T) -> Map[StrategyType, _T]:
+    """Return a threshold for each strategy."""
     return Map(
         {
-            (instrument, strategy): Decimal(stock) if instrument is InstrumentType.STOCK else least
-            for instrument in (InstrumentType.STOCK, InstrumentType.CALL, InstrumentType.PUT)
-            for strategy, least in by_option.items()
+            StrategyType.DAY_TRADE: day,
+            StrategyType.SWING_TRADE: swing,
+            StrategyType.CONSERVATIVE: conservative,
         }
     )
+
+
+_VIX_MAX: Final = by_strategy(Decimal(40), Decimal(40), Decimal(40))
+_BAR_FRESHNESS_SECONDS: Final = by_strategy(180, 345_600, 345_600)
+_FEATURE_FRESHNESS_SECONDS: Final = by_strategy(300, 86_400, 86_400)
+_OPTION_PREMIUM_MIN: Final = by_strategy(Decimal(100), Decimal(100), Decimal(100))
+_OPTION_PREMIUM_MAX: Final = by_strategy(Decimal(2_500), Decimal(2_500), Decimal(2_500))
+_OPTION_DAYS_TO_EXPIRY_MIN: Final = by_strategy(0, 7, 30)
+_OPTION_DAYS_TO_EXPIRY_MAX: Final = by_strategy(7, 60, 180)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +74,10 @@ class Limits:
     """The thresholds of one account. Money is US dollars, shares of something are 0 to 1.
 
     `entry_cutoff` is the New York time of day from which a strategy enters no more; an absent
-    strategy may enter until the close. `confidence_min` declines what it does not name.
-    `disabled_gates` switches gates off by their names.
+    strategy may enter until the close. Every other threshold by strategy declines what it does
+    not name, `confidence_min` too. Of the two daily losses the smaller one counts. An option's
+    spread is a share of its mid, its premium US dollars for a contract, days to expiry are
+    calendar days. `disabled_gates` switches gates off by their names.
 
     Raises:
         ValueError: A threshold makes no sense, or names a gate or an action that does not exist.
@@ -82,68 +88,63 @@ class Limits:
     max_order_notional: Decimal
     entry_cutoff: Map[StrategyType, time]
     confidence_min: Map[tuple[InstrumentType, StrategyType], Decimal]
+    max_daily_loss: Decimal = Decimal(500)
+    max_daily_loss_share: Decimal = Decimal("0.02")
+    on_daily_loss: OnDailyLoss = OnDailyLoss.REDUCE
+    vix_max: Map[StrategyType, Decimal] = _VIX_MAX
+    opening_minutes_blocked: int = 5
+    expiry_day_minutes_blocked: int = 30
+    clock_tolerance_ms: int = 2_000
+    recommendation_freshness_seconds: int = 300
+    bar_freshness_seconds: Map[StrategyType, int] = _BAR_FRESHNESS_SECONDS
+    feature_freshness_seconds: Map[StrategyType, int] = _FEATURE_FRESHNESS_SECONDS
+    restricted_tickers: frozenset[str] = frozenset()
+    allowed_tickers: frozenset[str] = frozenset()
     ticker_daily_limit: int = 2
     ticker_cooldown_minutes: int = 15
-    recommendation_freshness_seconds: int = 300
-    opening_minutes_blocked: int = 5
     action_allowed: frozenset[str] = ACTIONS
     allow_shorting: bool = False
     price_collar_bps: int = 100
     option_price_collar_bps: int = 1_000
+    exit_price_collar_bps: int = 300
+    option_exit_price_collar_bps: int = 3_000
+    max_orders_per_minute: int = 20
+    max_orders_per_day: int = 200
+    option_spread_max: Decimal = Decimal("0.10")
+    option_volume_min: int = 100
+    option_open_interest_min: int = 100
+    option_premium_min: Map[StrategyType, Decimal] = _OPTION_PREMIUM_MIN
+    option_premium_max: Map[StrategyType, Decimal] = _OPTION_PREMIUM_MAX
+    option_days_to_expiry_min: Map[StrategyType, int] = _OPTION_DAYS_TO_EXPIRY_MIN
+    option_days_to_expiry_max: Map[StrategyType, int] = _OPTION_DAYS_TO_EXPIRY_MAX
     order_type: OrderType = OrderType.LIMIT
     sizing_method: SizingMethod = SizingMethod.RISK_SHARE
     risk_share_of_equity: Decimal = Decimal("0.02")
     fixed_notional: Decimal = Decimal(1_000)
+    fixed_fraction_of_equity: Decimal = Decimal("0.05")
     max_share_of_equity: Decimal = Decimal("0.25")
+    max_contracts: int = 10
     fractional_shares: bool = False
     disabled_gates: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
-        faults = list(_faults(self))
-        if faults:
-            raise ValueError("; ".join(faults))
+        found = list(faults(self))
+        if found:
+            raise ValueError("; ".join(found))
 
 
-_LEAST: Final = {
-    "max_open_positions": 0,
-    "ticker_daily_limit": 0,
-    "ticker_cooldown_minutes": 0,
-    "recommendation_freshness_seconds": 1,
-    "opening_minutes_blocked": 0,
-    "price_collar_bps": 0,
-    "option_price_collar_bps": 0,
-}
-_MONEY: Final = ("max_notional_exposure", "max_order_notional", "fixed_notional")
-_SHARES: Final = ("risk_share_of_equity", "max_share_of_equity")
-
-
-def _faults(limits: Limits) -> Iterator[str]:
-    for name, least in _LEAST.items():
-        if getattr(limits, name) < least:
-            yield f"{name} is below {least}"
-    for name in _MONEY:
-        amount: Decimal = getattr(limits, name)
-        if not amount.is_finite() or amount <= 0:
-            yield f"{name} is not a positive amount of US dollars"
-    for name in _SHARES:
-        share: Decimal = getattr(limits, name)
-        if not share.is_finite() or not 0 < share <= 1:
-            yield f"{name} is not above 0 and at most 1"
-    if max(limits.price_collar_bps, limits.option_price_collar_bps) >= BASIS_POINTS:
-        yield "a price collar of 10,000 bps or more has no lower price"
-    if limits.order_type is OrderType.UNKNOWN:
-        yield "order_type is neither LIMIT nor MARKET"
-    yield from _unknown_names(limits)
-
-
-def _unknown_names(limits: Limits) -> Iterator[str]:
-    for action in sorted(limits.action_allowed - ACTIONS):
-        yield f"action_allowed names {action!r}, which is no action"
-    for gate in sorted(limits.disabled_gates - frozenset(GATE_NAMES)):
-        yield f"disabled_gates names {gate!r}, which is no gate"
-    for gate in sorted(limits.disabled_gates & ALWAYS_ON):
-        yield f"disabled_gates names {gate!r}, which is always on"
+def _confidence(
+    stock: str, day_option: str, swing_option: str, option: str
+) -> Map[tuple[InstrumentType, StrategyType], Decimal]:
+    by_option = by_strategy(Decimal(day_option), Decimal(swing_option), Decimal(option))
+    return Map(
+        {
+            (instrument, strategy): Decimal(stock) if instrument is InstrumentType.STOCK else least
+            for instrument in (InstrumentType.STOCK, InstrumentType.CALL, InstrumentType.PUT)
+            for strategy, least in by_option.items()
+        }
+    )
 
 
 LARGE: Final = Limits(
@@ -153,15 +154,25 @@ LARGE: Final = Limits(
     entry_cutoff=Map({StrategyType.DAY_TRADE: time(14), StrategyType.SWING_TRADE: time(15)}),
     confidence_min=_confidence(stock="0.35", day_option="0.60", swing_option="0.45", option="0.55"),
 )
-"""An account of some $100,000 that risks a tenth of it."""
+"""An account of some $100,000 that risks a tenth of it and stops for the day at $500 lost."""
 
 TINY: Final = replace(
     LARGE,
     max_open_positions=2,
     max_notional_exposure=Decimal(1_500),
     max_order_notional=Decimal(750),
-    fixed_notional=Decimal(500),
     entry_cutoff=Map({StrategyType.DAY_TRADE: time(13), StrategyType.SWING_TRADE: time(14)}),
     confidence_min=_confidence(stock="0.55", day_option="0.60", swing_option="0.55", option="0.55"),
+    max_daily_loss=Decimal(100),
+    max_daily_loss_share=Decimal("0.10"),
+    vix_max=by_strategy(Decimal(30), Decimal(30), Decimal(30)),
+    max_orders_per_minute=5,
+    max_orders_per_day=20,
+    option_spread_max=Decimal("0.05"),
+    option_volume_min=500,
+    option_premium_min=by_strategy(Decimal(50), Decimal(50), Decimal(50)),
+    option_premium_max=by_strategy(Decimal(500), Decimal(500), Decimal(500)),
+    fixed_notional=Decimal(500),
+    max_contracts=2,
 )
-"""An account of some $2,000: fewer positions, higher confidence, earlier cut-offs."""
+"""A small account: fewer positions, higher confidence, earlier cut-offs, calmer markets."""

@@ -1,4 +1,4 @@
-"""How much to order: by risk or by a fixed amount, never past a cap, never rounded up."""
+"""How much to order: by risk, amount or share, never past a cap, never rounded up."""
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
@@ -33,7 +33,7 @@ def size(
     if draft.market_price is None or not draft.worst_price:
         return Sized(ZERO, "there is no price to order at")
     if draft.closes:
-        return _exit(state, draft)
+        return _exit(state, draft, draft.symbol)
     unit = draft.worst_price * draft.multiplier
     wanted = _wanted(state, recommendation, draft, limits, unit)
     if isinstance(wanted, str):
@@ -47,18 +47,24 @@ def size(
         quantity = (budget / unit).quantize(_SMALLEST, rounding=ROUND_DOWN)
     else:
         quantity = budget // unit
+    if not is_stock and quantity > limits.max_contracts:
+        quantity, why = Decimal(limits.max_contracts), f"{why}, capped by max_contracts"
     return Sized(quantity, f"{why}: {plain(quantity)} at worst {dollars(unit)} each")
 
 
-def _exit(state: AccountState, draft: Draft) -> Sized:
-    covered = sum(
-        (
-            order.open_quantity
-            for order in state.orders.values()
-            if order.terms.closes_position and order.terms.symbol == draft.symbol
-        ),
-        ZERO,
-    )
+def free_power(state: AccountState) -> Decimal:
+    """Return US dollars that new orders may cost: cash not reserved, and no more than the broker's.
+
+    The broker's buying power is as old as the newest reconciliation; it can only take away.
+    """
+    free, broker = state.cash - state.reserved, state.broker
+    if broker is not None and broker.buying_power is not None:
+        free = min(free, broker.buying_power)
+    return max(free, ZERO)
+
+
+def _exit(state: AccountState, draft: Draft, symbol: str) -> Sized:
+    covered = state.closing_quantity(symbol)
     held = abs(draft.held)
     quantity = max(held - covered, ZERO)
     if covered:
@@ -79,6 +85,9 @@ def _wanted(
     equity = state.equity
     if equity <= 0:
         return f"equity is {dollars(equity)}: there is nothing to risk"
+    if limits.sizing_method is SizingMethod.FIXED_FRACTION:
+        share = limits.fixed_fraction_of_equity
+        return equity * share, f"{plain(share)} of {dollars(equity)} for each entry"
     risk = _risk(recommendation, draft, unit)
     if isinstance(risk, str):
         return risk
@@ -112,4 +121,5 @@ def _cap(state: AccountState, limits: Limits) -> tuple[Decimal, str]:
         (limits.max_order_notional, "max_order_notional"),
         (room, "the exposure left"),
         (share, "max_share_of_equity"),
+        (free_power(state), "buying_power"),
     )

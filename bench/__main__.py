@@ -1,13 +1,14 @@
-"""Measure everything: ``python -m bench [--quick|--full] [--json FILE]``."""
+"""Measure: ``python -m bench [--quick|--full] [--only decide] [--json FILE]``."""
 
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from bench.deciding import deciding
 from bench.halting import halting
 from bench.hand_over import handing_over
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
@@ -21,6 +22,7 @@ _10K: Final = 10_000
 _100K: Final = 100_000
 _1M: Final = 1_000_000
 _ROUNDS: Final = 3
+_DECIDING_ROUNDS: Final = 60
 
 
 def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
@@ -77,16 +79,23 @@ def main(arguments: list[str]) -> int:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="10k records, some 3 minutes (default)")
     size.add_argument("--full", action="store_true", help="10k, 100k and 1M records: hours")
+    parser.add_argument("--only", choices=["decide"], help="decisions alone, without any service")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON object here")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
     figures: list[Figure] = []
-    with services() as addresses:
-        register(addresses.registry_url)
-        for figure in measure(addresses, plan_of(full=asked.full)):
+
+    def note(found: Iterable[Figure]) -> None:
+        for figure in found:
             figures.append(figure)
             elapsed = time.monotonic() - began
             sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
+
+    note(deciding(_DECIDING_ROUNDS))
+    if asked.only is None:
+        with services() as addresses:
+            register(addresses.registry_url)
+            note(measure(addresses, plan_of(full=asked.full)))
     found = as_json(figures)
     sys.stdout.write(as_table(found))
     if asked.json is not None:

@@ -66,6 +66,10 @@ class Ground:
                 "ticker_daily_limit": 1_000_000,
                 "ticker_cooldown_minutes": 0,
                 "recommendation_freshness_seconds": 86_400,
+                "max_daily_loss": "99000000",
+                "max_daily_loss_share": "1",
+                "max_orders_per_minute": 1_000_000,
+                "max_orders_per_day": 1_000_000,
                 "disabled_gates": [] if account.get("clock") == "historical" else ["trading_hours"],
             },
         }

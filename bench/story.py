@@ -54,6 +54,7 @@ def advice(
         features_at=at,
         reference_price=Decimal("101.25"),
         recent_volatility=Decimal("0.0175"),
+        vix=Decimal("17.5"),
         stop=Decimal("97.5"),
         target=Decimal(110),
         reason="momentum of 20 days above its average",
@@ -95,26 +96,38 @@ def cycle_of_events(account: AccountName) -> list[tuple[int, LogEvent]]:
             recommendation,
             None if view is None else view.market,
             replace(LARGE, disabled_gates=frozenset({"trading_hours"}), ticker_cooldown_minutes=0),
-            DecisionContext(
-                author=_author(account),
-                now=START,
-                source=Origin(topic=RECOMMENDATIONS.name, partition=0, offset=number),
-                seen=OffsetsSeen(log=len(events), recommendations=number + 1),
-                execution_mode=ExecutionMode.SIMULATED,
-                answer_within_ms=_ANSWER_MS,
-            ),
+            context(account, number, len(events)),
         )
         if decision is None:
             raise RuntimeError("the cycle's recommendations are new")
         state = evolve(state, decision)
         events.append((number, decision))
         if isinstance(decision, OrderIntended):
-            report = broker.submit(OrderRequest(terms=decision.terms, sent_at=START))
-            fact = Reported(order=report.client_order_id, report=report, looked_up=False)
-            for event in events_of(fact, state, _writer(account)):
+            for event in answers(account, state, decision, broker):
                 state = evolve(state, event)
                 events.append((number, event))
     return events
+
+
+def context(account: AccountName, number: int, log: int) -> DecisionContext:
+    """Return who decides on the `number`-th recommendation, having seen `log` events."""
+    return DecisionContext(
+        author=_author(account),
+        now=START,
+        source=Origin(topic=RECOMMENDATIONS.name, partition=0, offset=number),
+        seen=OffsetsSeen(log=log, recommendations=number + 1),
+        execution_mode=ExecutionMode.SIMULATED,
+        answer_within_ms=_ANSWER_MS,
+    )
+
+
+def answers(
+    account: AccountName, state: AccountState, intent: OrderIntended, broker: SimulatedBroker
+) -> list[LogEvent]:
+    """Return what follows from submitting `intent`, which `state` knows."""
+    report = broker.submit(OrderRequest(terms=intent.terms, sent_at=START))
+    fact = Reported(order=report.client_order_id, report=report, looked_up=False)
+    return events_of(fact, state, _writer(account))
 
 
 def history(account: AccountName, count: int) -> Iterator[LogEvent]:

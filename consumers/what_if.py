@@ -14,6 +14,7 @@ from uuid import UUID
 
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
+from accounts.halting import halt_after_failures
 from accounts.limits import Limits
 from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
@@ -21,7 +22,6 @@ from brokers.broker import OrderRequest
 from brokers.errors import OrderRefused
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
 from consumers.dispatcher.decider import Decider
-from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import MarketViews

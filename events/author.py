@@ -6,6 +6,9 @@ from uuid import UUID
 
 from events.envelope import Envelope, Origin
 from events.identifiers import AccountName, Leg, RecommendationId, event_id
+from events.quick import quick
+
+_envelope = quick(Envelope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class Author:
         source: Origin | None = None,
     ) -> Envelope:
         """Return the envelope of an event about a recommendation; roles: `events.roles`."""
-        return Envelope(
+        return _envelope(
             event_id=event_id(self.account, f"recommendation:{recommendation}", leg, role),
             account_name=self.account,
             occurred_at=occurred_at,
@@ -52,7 +55,7 @@ class Author:
         source: Origin | None = None,
     ) -> Envelope:
         """Return the envelope of an event about a run, a command, an activity or the account."""
-        return Envelope(
+        return _envelope(
             event_id=event_id(self.account, subject, None, role),
             account_name=self.account,
             occurred_at=occurred_at,

@@ -5,7 +5,7 @@ remembered where values repeat. Immutable values alone are shared.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 from events.avro import Json
+from events.quick import mutable_twin
 from events.records import hints_of, unwrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -54,7 +55,7 @@ def _record(kind: type, schema: Json, named: Mapping[str, Json]) -> Reader:
         for name, node in written.items()
         if name in hints and (convert := _convert(hints[name], node, named)) is not None
     ]
-    twin = _mutable_twin(kind)
+    twin = mutable_twin(kind)
 
     def read(record: dict[str, Any]) -> Any:  # noqa: ANN401 -- `kind` is only known at run time
         for name in strangers:
@@ -68,25 +69,6 @@ def _record(kind: type, schema: Json, named: Mapping[str, Json]) -> Reader:
         return instance
 
     return read
-
-
-@cache
-def _mutable_twin(kind: type) -> type[Any]:
-    """Return a class laid out as `kind` that is not frozen: to fill one takes a third of the time.
-
-    Nobody sees an instance of it: what it holds becomes a `kind` before it is handed on.
-    """
-    if hasattr(kind, "__post_init__"):
-        return kind
-    return make_dataclass(
-        kind.__name__,
-        [
-            (one.name, Any, field() if one.default is MISSING else field(default=one.default))
-            for one in fields(kind)
-        ],
-        slots=True,
-        kw_only=True,
-    )
 
 
 def _convert(hint: object, node: object, named: Mapping[str, Json]) -> Reader | None:

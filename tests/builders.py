@@ -83,8 +83,11 @@ def a_recommendation(
         strategy_type=StrategyType.SWING_TRADE,
         confidence=Decimal("0.8"),
         issued_at=NOW,
+        bar_at=NOW,
+        features_at=NOW,
         reference_price=Decimal(100),
         recent_volatility=Decimal("0.02"),
+        vix=Decimal(20),
         stop=Decimal(95),
         reason="momentum",
     )

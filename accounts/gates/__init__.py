@@ -4,28 +4,48 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from accounts.gates.account import max_notional_exposure, max_open_positions
-from accounts.gates.given import GateInput
-from accounts.gates.kill import account_active, duplicate_position, trading_hours
-from accounts.gates.order import max_order_notional, order_size, price_collar
-from accounts.gates.signal import (
-    action_allowed,
-    confidence,
-    no_short_selling,
-    recommendation_freshness,
+from accounts.gates.account import buying_power, max_notional_exposure, max_open_positions
+from accounts.gates.freshness import bar_freshness, feature_freshness, recommendation_freshness
+from accounts.gates.given import GateInput, look_at
+from accounts.gates.kill import (
+    account_active,
+    daily_loss_limit,
+    duplicate_position,
+    trading_hours,
+    vix_regime,
 )
-from accounts.gates.ticker import ticker_cooldown, ticker_daily_limit, unresolved_intent
+from accounts.gates.option import (
+    option_days_to_expiry,
+    option_open_interest,
+    option_premium,
+    option_spread,
+    option_volume,
+)
+from accounts.gates.order import max_order_notional, order_rate, order_size, price_collar
+from accounts.gates.signal import action_allowed, confidence, no_short_selling
+from accounts.gates.ticker import (
+    restricted_tickers,
+    ticker_cooldown,
+    ticker_daily_limit,
+    unresolved_intent,
+)
 from events.decision import GateResult, Verdict
 
 Gate: TypeAlias = Callable[[GateInput], GateResult]
 
 GATES: Final[tuple[Gate, ...]] = (
     account_active,
+    daily_loss_limit,
+    vix_regime,
     trading_hours,
     duplicate_position,
     recommendation_freshness,
+    bar_freshness,
+    feature_freshness,
     max_open_positions,
     max_notional_exposure,
+    buying_power,
+    restricted_tickers,
     ticker_daily_limit,
     ticker_cooldown,
     unresolved_intent,
@@ -35,9 +55,15 @@ GATES: Final[tuple[Gate, ...]] = (
     order_size,
     max_order_notional,
     price_collar,
+    order_rate,
+    option_spread,
+    option_volume,
+    option_open_interest,
+    option_premium,
+    option_days_to_expiry,
 )
 
-__all__ = ["GATES", "Gate", "GateInput", "declined_by", "evaluate"]
+__all__ = ["GATES", "Gate", "GateInput", "declined_by", "evaluate", "look_at"]
 
 
 def evaluate(given: GateInput) -> tuple[GateResult, ...]:

@@ -39,6 +39,9 @@ starting_cash = 100_000
 clock = "historical"
 ledger = "{directory}/large-default.ledger"
 
+[accounts.large-default.limits]
+on_daily_loss = "decline" # for the rest of the day; nobody is here to resume it on the next
+
 [accounts.tiny]
 mode = "SIMULATED"
 preset = "tiny"
@@ -50,6 +53,7 @@ ledger = "{directory}/tiny.ledger"
 [accounts.tiny.limits]
 # Recommendations come at 13:30 New York; the preset enters no day trade after 13:00.
 entry_cutoff = {{ day_trade = "14:00:00", swing_trade = "14:00:00" }}
+on_daily_loss = "decline"
 """
 
 

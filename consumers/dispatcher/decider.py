@@ -6,10 +6,10 @@ from datetime import datetime
 
 from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
+from accounts.halting import automatic_halt
 from accounts.limits import Limits
 from accounts.state import AccountState
 from consumers.dispatcher.dead_letter import dead_letter
-from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import MarketAwaited, MarketViews, seen_through
 from consumers.dispatcher.seat import Record
@@ -141,9 +141,7 @@ class Decider:
         done.records.append(record)
         done.state = state
         done.intents += isinstance(event, OrderIntended)
-        halt = halt_after_failures(
-            done.state, self.author, recommendation.recommendation_id, done.now
-        )
+        halt = automatic_halt(done.state, event, self.limits, self.author, done.now)
         if halt is not None:
             tell(halt)
             done.events.append(halt)

@@ -8,11 +8,11 @@ from typing import Final
 
 from accounts.decide import error_text
 from accounts.evolve import evolve
+from accounts.halting import halt_after_failures
 from accounts.state import AccountState, OpenOrder, TradingStatus
 from brokers.broker import Broker, OrderRequest
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
-from consumers.dispatcher.halting import halt_after_failures
 from consumers.dispatcher.outcomes import (
     Fact,
     IsUnclear,

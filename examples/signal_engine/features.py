@@ -57,6 +57,20 @@ def mornings(closes: Sequence[float]) -> Iterator[Features]:
     return map(Features, *columns)
 
 
+def basket_volatility(tapes: Sequence[Sequence[float]]) -> list[float]:
+    """Return, for each trading day from index `WARM_UP` on, how wildly all tickers moved together.
+
+    It is the standard deviation over the month before of the mean of all daily returns, for a
+    year, in points: the volatility that was, where a volatility index is one that is expected.
+    """
+    moves = [
+        sum(later / earlier - 1 for earlier, later in zip(before, today, strict=True)) / len(today)
+        for before, today in pairwise(zip(*tapes, strict=True))
+    ]
+    yearly = 100 * sqrt(YEAR)
+    return [yearly * daily for daily in _deviations([0.0, *moves], MONTH)]
+
+
 def _means(values: Sequence[float], window: int) -> list[float]:
     """Mean of the `window` values before each day: differences of one running sum."""
     sums = list(accumulate(values, initial=0.0))

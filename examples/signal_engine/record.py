@@ -22,17 +22,25 @@ _FEATURES_AGE: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """How wild the whole market is: `vix` in points, and what it was taken from."""
+
+    vix: Decimal
+    vix_source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tape:
     """One ticker on one day: `column` is its place among all tickers, from 1.
 
-    `price` is US dollars per share; `vix` is yesterday's close in points, where known.
+    `price` is US dollars per share.
     """
 
     day: date
     column: int
     ticker: str
     price: Decimal
-    vix: Decimal | None
+    market: Market
     seen: Features
 
 
@@ -70,13 +78,13 @@ def record(call: Call) -> dict[str, object]:
         "bid": None,
         "ask": None,
         "recent_volatility": f"{tape.seen.volatility_20:.6f}",
-        "vix": _text(tape.vix),
+        "vix": _text(tape.market.vix),
         "stop": _text(call.advice.stop if buys else None),
         "target": _text(call.advice.target if buys else None),
         "max_hold_minutes": rule.hold_days * 24 * 60 if buys else None,
         "option": None,
         "reason": call.reason,
-        "features_snapshot": _canonical(rule.name, tape.seen),
+        "features_snapshot": _canonical(rule.name, tape),
         "sentiment_snapshot": None,
     }
 
@@ -104,6 +112,7 @@ def _text(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-def _canonical(rule: str, seen: Features) -> str:
-    texts = {name: f"{value:.6f}" for name, value in asdict(seen).items()}
-    return json.dumps(texts | {"rule": rule}, sort_keys=True, separators=(",", ":"))
+def _canonical(rule: str, tape: Tape) -> str:
+    texts = {name: f"{value:.6f}" for name, value in asdict(tape.seen).items()}
+    texts |= {"rule": rule, "vix_source": tape.market.vix_source}
+    return json.dumps(texts, sort_keys=True, separators=(",", ":"))

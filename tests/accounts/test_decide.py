@@ -78,7 +78,7 @@ def test_an_intent_explains_itself() -> None:
 
 
 def test_every_gate_is_asked_even_after_one_declined() -> None:
-    advice = a_recommendation(confidence=Decimal(0), issued_at=NOW + timedelta(seconds=1))
+    advice = a_recommendation(confidence=Decimal(0), issued_at=NOW + timedelta(seconds=3))
 
     answer = decide(an_account(a_halt()), advice, None, LARGE, a_context())
 
@@ -88,6 +88,7 @@ def test_every_gate_is_asked_even_after_one_declined() -> None:
         "account_active",
         "recommendation_freshness",
         "max_notional_exposure",
+        "buying_power",
         "confidence",
         "order_size",
         "max_order_notional",
@@ -126,7 +127,7 @@ def test_an_exit_closes_all_that_is_held() -> None:
     assert isinstance(answer, OrderIntended)
     terms = answer.terms
     assert (terms.side, terms.closes_position) == (Side.SELL, True)
-    assert these(terms.quantity, terms.limit_price, terms.reserved_notional) == (10, 99, 0)
+    assert these(terms.quantity, terms.limit_price, terms.reserved_notional) == (10, 97, 0)
 
 
 def test_an_option_is_ordered_by_its_contract() -> None:
@@ -162,7 +163,7 @@ def test_a_gate_is_switched_off_in_words_and_says_what_it_would_have_said() -> N
 
 
 def test_without_a_market_nothing_goes_out_even_with_the_price_gates_off() -> None:
-    off = frozenset({"price_collar", "max_order_notional", "max_notional_exposure"})
+    off = frozenset({"price_collar", "max_order_notional", "max_notional_exposure", "buying_power"})
     limits = replace(LARGE, disabled_gates=off)
 
     for state, advice in ((an_account(), a_recommendation()), (an_account(*HOLDING), SELL)):

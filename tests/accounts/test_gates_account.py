@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.gates import GateInput
-from accounts.limits import LARGE
+from accounts.limits import LARGE, Limits
 from events.catalog import LogEvent
 from events.decision import Verdict
 from events.order import OrderIntended, Side
@@ -18,6 +18,7 @@ from tests.accounts.asking import (
     NOT_APPLICABLE,
     PASSED,
     SELL,
+    a_reconciliation,
     ask,
     given,
     verdict,
@@ -188,3 +189,51 @@ def test_unresolved_intent_passes_once_the_outcome_is_known(
 
     state = an_account(order, resolve(order))
     assert verdict("unresolved_intent", given(state=state, market=a_market())) is PASSED
+
+
+@pytest.mark.parametrize(("cash", "expected"), [(101, PASSED), (100, DECLINED), (0, DECLINED)])
+def test_buying_power_is_the_cash_at_the_worst_price(cash: int, expected: Verdict) -> None:
+    exactly = replace(LARGE, max_order_notional=Decimal(101))  # one share at worst
+
+    asked = given(state=an_account(starting_cash=cash), limits=exactly)
+
+    assert verdict("buying_power", asked) is expected
+
+
+def test_buying_power_is_without_what_orders_on_their_way_may_cost() -> None:
+    state = an_account(an_intent(900, "AAPL", quantity=9), starting_cash=1_009)  # 909 of it
+
+    result = ask("buying_power", given(state=state, limits=replace(LARGE, max_contracts=1)))
+
+    assert (result.verdict, result.threshold) == (DECLINED, "at most $100.00")
+
+
+@pytest.mark.parametrize(("power", "expected"), [(101, PASSED), (100, DECLINED)])
+def test_buying_power_is_no_more_than_the_brokers(power: int, expected: Verdict) -> None:
+    state = an_account(a_reconciliation(buying_power=power))
+
+    assert verdict("buying_power", given(state=state)) is expected
+
+
+def test_buying_power_asks_nothing_of_an_exit_and_fails_closed_without_a_price() -> None:
+    poor = an_account(*HOLDING, starting_cash=1_000)
+
+    assert verdict("buying_power", given(SELL, state=poor)) is NOT_APPLICABLE
+    assert verdict("buying_power", given(no_market=True)) is DECLINED
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (LARGE, PASSED),
+        (replace(LARGE, restricted_tickers=frozenset({"MSFT"})), DECLINED),
+        (replace(LARGE, restricted_tickers=frozenset({"AAPL"})), PASSED),
+        (replace(LARGE, allowed_tickers=frozenset({"MSFT", "AAPL"})), PASSED),
+        (replace(LARGE, allowed_tickers=frozenset({"AAPL"})), DECLINED),
+    ],
+)
+def test_restricted_tickers_are_left_but_not_entered(limits: Limits, expected: Verdict) -> None:
+    assert verdict("restricted_tickers", given(limits=limits)) is expected
+    assert verdict("restricted_tickers", given(a_call(), limits=limits)) is expected
+    leaving = given(SELL, state=an_account(*HOLDING), limits=limits)
+    assert verdict("restricted_tickers", leaving) is NOT_APPLICABLE

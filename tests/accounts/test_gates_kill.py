@@ -1,6 +1,6 @@
 """The gates that stop everything."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -8,7 +8,7 @@ from accounts.limits import LARGE, TINY, Limits
 from accounts.state import AccountState
 from events.catalog import LogEvent
 from events.decision import Verdict
-from events.recommendation import StrategyType
+from events.recommendation import Action, StrategyType
 from tests.accounts.asking import (
     DECLINED,
     HOLDING,
@@ -23,6 +23,7 @@ from tests.builders import (
     NOW,
     a_call,
     a_cancellation,
+    a_fill,
     a_halt,
     a_market,
     a_recommendation,
@@ -116,6 +117,34 @@ def test_a_half_day_ends_at_one_for_everyone(minute: int, expected: Verdict) -> 
 
     assert verdict("trading_hours", given(now=now)) is expected
     assert verdict("trading_hours", given(SELL, state=an_account(*HOLDING), now=now)) is expected
+
+
+EXPIRY = datetime(2022, 3, 18, tzinfo=UTC).date()
+HALF_DAY = datetime(2022, 11, 25, tzinfo=UTC).date()
+
+
+@pytest.mark.parametrize(
+    ("now", "expiry", "expected"),
+    [
+        (at(15, 29, 59, day=18), EXPIRY, PASSED),
+        (at(15, 30, day=18), EXPIRY, DECLINED),
+        (at(15, 30, day=17), EXPIRY, PASSED),
+        (datetime(2022, 11, 25, 17, 29, 59, tzinfo=UTC), HALF_DAY, PASSED),
+        (datetime(2022, 11, 25, 17, 30, tzinfo=UTC), HALF_DAY, DECLINED),
+    ],
+)
+def test_an_option_is_not_entered_in_the_last_half_hour_of_its_last_day(
+    now: datetime, expiry: date, expected: Verdict
+) -> None:
+    option = an_option(expiry=expiry)
+    entry = a_call(strategy_type=StrategyType.CONSERVATIVE, option=option)
+    bought = an_intent(901, quantity=1, price=5, option=option)
+    held = an_account(bought, a_fill(bought, 1, 5))
+    exit_ = a_call(action=Action.SELL, option=option)
+
+    assert verdict("trading_hours", given(entry, market=a_market(5), now=now)) is expected
+    leaving = given(exit_, state=held, market=a_market(5), now=now)
+    assert verdict("trading_hours", leaving) is PASSED
 
 
 def test_a_holiday_is_named_closed() -> None:

@@ -40,7 +40,7 @@ SHORTING = replace(LARGE, allow_shorting=True)
 
 @pytest.mark.parametrize(
     ("age_seconds", "expected"),
-    [(-0.000001, DECLINED), (0, PASSED), (300, PASSED), (300.000001, DECLINED)],
+    [(-2.000001, DECLINED), (-2, PASSED), (0, PASSED), (300, PASSED), (300.000001, DECLINED)],
 )
 def test_recommendation_freshness(age_seconds: float, expected: Verdict) -> None:
     asked = given(now=NOW + timedelta(seconds=age_seconds))
@@ -202,9 +202,9 @@ def test_price_collar_of_a_purchase(market: MarketSeen, expected: Verdict) -> No
 @pytest.mark.parametrize(
     ("market", "expected"),
     [
-        (a_market("99"), PASSED),
-        (a_market("98.99"), DECLINED),
-        (a_market(100, bid=Decimal("98.99")), DECLINED),
+        (a_market("97"), PASSED),
+        (a_market("96.99"), DECLINED),
+        (a_market(100, bid=Decimal("96.99")), DECLINED),
         (a_market(100, ask=Decimal(200)), PASSED),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_purchases_limit_is_rounded_down_to_the_tick(
 
 
 @pytest.mark.parametrize(
-    ("reference", "limit"), [("33.33", "33.00"), ("0.3333", "0.3300"), ("1.01", "0.9999")]
+    ("reference", "limit"), [("33.33", "32.34"), ("0.3333", "0.3234"), ("1.03", "0.9991")]
 )
 def test_a_sales_limit_is_rounded_up_to_the_tick(reference: str, limit: str) -> None:
     advice = replace(SELL, reference_price=Decimal(reference))
@@ -279,3 +279,47 @@ def test_a_contract_is_quoted_in_cents_however_cheap() -> None:
     draft = given(cheap, market=a_market("0.32")).draft
 
     assert (draft.symbol, str(draft.limit_price)) == (OPTION_SYMBOL, "0.35")
+
+
+def test_an_exit_is_given_a_wider_collar_of_its_own() -> None:
+    held = an_account(*HOLDING)
+
+    assert given(SELL, state=held).draft.collar_bps == 300
+    assert given().draft.collar_bps == 100
+
+
+def test_what_is_held_may_be_closed_though_its_action_is_not_traded() -> None:
+    buys_only = replace(LARGE, action_allowed=frozenset({"BUY_STOCK"}))
+
+    asked = given(SELL, state=an_account(*HOLDING), limits=buys_only)
+
+    assert verdict("action_allowed", asked) is NOT_APPLICABLE
+
+
+def test_order_rate_counts_every_order_of_the_last_minute() -> None:
+    orders = [an_intent(n, f"T{n}", at=NOW - timedelta(seconds=59 - n)) for n in range(3)]
+    three, four = (replace(LARGE, max_orders_per_minute=n) for n in (3, 4))
+
+    result = ask("order_rate", given(state=an_account(*orders), limits=three))
+    assert (result.verdict, result.observed) == (DECLINED, "3 this minute, 3 today")
+    assert verdict("order_rate", given(state=an_account(*orders), limits=four)) is PASSED
+    later = given(state=an_account(*orders), limits=three, now=NOW + timedelta(minutes=1))
+    assert verdict("order_rate", later) is PASSED
+
+
+def test_order_rate_counts_every_order_of_the_new_york_day() -> None:
+    orders = [an_intent(n, f"T{n}", at=NOW - timedelta(hours=n + 1)) for n in range(3)]
+    limits = replace(LARGE, max_orders_per_day=3)
+
+    assert verdict("order_rate", given(state=an_account(*orders), limits=limits)) is DECLINED
+    tomorrow = given(state=an_account(*orders), limits=limits, now=NOW + timedelta(days=1))
+    assert verdict("order_rate", tomorrow) is PASSED
+
+
+def test_order_rate_never_holds_an_exit_back() -> None:
+    none = replace(LARGE, max_orders_per_minute=0, max_orders_per_day=0)
+
+    asked = given(SELL, state=an_account(*HOLDING), limits=none)
+
+    assert verdict("order_rate", asked) is NOT_APPLICABLE
+    assert verdict("order_rate", given(limits=none)) is DECLINED

@@ -1,17 +1,20 @@
 """The faults of the service this replaces, as far as deciding is concerned."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
+from accounts.calendar import exchange_day
 from accounts.decide import decide
 from accounts.evolve import evolve, fold
-from accounts.limits import LARGE, TINY
+from accounts.gates import evaluate
+from accounts.limits import GATE_NAMES, LARGE, TINY
 from accounts.state import AccountState
 from events.decision import RecommendationDeclined
 from events.identifiers import account_name
 from events.order import ExecutionMode, OrderIntended
 from events.recommendation import InstrumentType
-from tests.accounts.asking import HOLDING, SELL, given, verdict
+from tests.accounts.asking import HOLDING, SELL, a_day_that_lost, given, verdict
 from tests.builders import (
     a_call,
     a_cancellation,
@@ -78,6 +81,43 @@ def test_fault_gates_failed_open() -> None:
     assert {"account_active", "price_collar", "max_notional_exposure", "order_size"} <= set(
         answer.declined_by
     )
+
+
+def test_fault_every_gate_but_those_of_rate_and_history_failed_open() -> None:
+    blind = a_call(bar_at=None, features_at=None, vix=None, option=None, confidence=Decimal(0))
+
+    answer = decide(an_account(starting_cash=0), blind, None, LARGE, a_context())
+
+    assert isinstance(answer, RecommendationDeclined)
+    knew_enough = {
+        "account_active",
+        "trading_hours",
+        "recommendation_freshness",
+        "max_open_positions",
+        "restricted_tickers",
+        "ticker_daily_limit",
+        "ticker_cooldown",
+        "unresolved_intent",
+        "action_allowed",
+        "no_short_selling",
+        "order_rate",
+    }
+    assert set(answer.declined_by) == set(GATE_NAMES) - knew_enough
+
+
+def test_fault_daily_pnl_was_always_zero() -> None:
+    state = a_day_that_lost(500)
+
+    assert state.pnl_on(exchange_day(a_context().now)) == -500
+    assert verdict("daily_loss_limit", given(state=state)) == DECLINED
+
+
+def test_fault_an_advice_from_the_future_was_fresh() -> None:
+    tomorrow = a_context().now + timedelta(days=1)
+
+    for when in ("issued_at", "bar_at", "features_at"):
+        asked = given(a_recommendation(**{when: tomorrow}))
+        assert DECLINED in {result.verdict for result in evaluate(asked)}
 
 
 def test_fault_trading_hours_knew_no_weekends_holidays_or_half_days() -> None:

@@ -11,7 +11,7 @@ from accounts.state import AccountState
 from events.decision import MarketSeen
 from events.order import Side
 from events.recommendation import Action, RecommendationIssued
-from tests.accounts.asking import HOLDING, SELL, given
+from tests.accounts.asking import HOLDING, SELL, a_reconciliation, given
 from tests.builders import (
     a_call,
     a_fill,
@@ -151,3 +151,39 @@ def test_a_purchase_covers_a_short_position() -> None:
     result = sized(advice=a_recommendation(action=Action.BUY), state=short)
 
     assert these(result.quantity, result.how) == (7, "all 7 held")
+
+
+def test_a_fixed_fraction_of_equity_is_spent_at_the_worst_price() -> None:
+    fraction = replace(
+        ROOMY,
+        sizing_method=SizingMethod.FIXED_FRACTION,
+        fixed_fraction_of_equity=Decimal("0.01"),
+    )
+
+    result = sized(fraction)
+
+    assert result.quantity == 9  # 1,000 / 101
+    assert result.how.startswith("0.01 of $100000.00 for each entry")
+
+
+def test_contracts_are_capped_by_their_number() -> None:
+    limits = replace(FIXED, fixed_notional=Decimal(10_000), max_contracts=2)
+
+    result = sized(limits, a_call(), market=a_market(5))
+
+    assert result.quantity == 2
+    assert "capped by max_contracts" in result.how
+    assert sized(replace(limits, max_contracts=0), a_call(), market=a_market(5)).quantity == 0
+    assert sized(limits).quantity == 99  # shares are no contracts
+
+
+def test_no_more_is_ordered_than_can_be_paid() -> None:
+    whole = replace(FIXED, max_share_of_equity=Decimal(1))
+    state = an_account(an_intent(900, "AAPL", quantity=4), starting_cash=1_000)  # 404 reserved
+
+    result = sized(whole, state=state)
+
+    assert result.quantity == 5  # 596 / 101
+    assert "by buying_power" in result.how
+    short = an_account(a_reconciliation(buying_power=303))
+    assert sized(whole, state=short).quantity == 3

@@ -246,13 +246,23 @@ def test_confidence_spreads_so_that_a_threshold_declines_some_and_not_all() -> N
         assert 0.2 < below < 0.95
 
 
-def test_the_volatility_index_is_the_previous_trading_days_or_unknown() -> None:
+def test_the_volatility_index_is_the_previous_trading_days_or_what_stands_in_for_it() -> None:
     history = load()
     before = dict(zip(history.days[1:], history.days[:-1], strict=True))
     for one in everything():
         vix = history.vix.get(before[day_of(one)])
-        assert one["vix"] == (None if vix is None else f"{vix:f}")
         assert (vix is not None) == (date(2014, 1, 6) <= day_of(one) <= date(2019, 1, 4))
+        source = json.loads(str(one["features_snapshot"]))["vix_source"]
+        assert (source == "index") == (vix is not None)
+        assert one["vix"] == f"{vix:f}" if vix is not None else 3 < Decimal(str(one["vix"])) < 130
+
+
+def test_the_stand_in_for_the_volatility_index_is_wild_when_the_market_was() -> None:
+    found = {day_of(one): Decimal(str(one["vix"])) for one in everything()}
+    crash = [vix for day, vix in found.items() if date(2020, 3, 16) <= day <= date(2020, 4, 3)]
+    calm = [vix for day, vix in found.items() if day.year == 2021]
+    assert min(crash) > 60
+    assert max(calm) < 20
 
 
 def test_everything_is_published_at_half_past_one_in_new_york_summer_and_winter() -> None:

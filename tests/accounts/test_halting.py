@@ -1,0 +1,139 @@
+"""When an account stops itself, and that it is not stopped twice for one cause."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from accounts.decide import decide
+from accounts.evolve import evolve
+from accounts.halting import (
+    automatic_halt,
+    halt_after_reconciliation,
+    halt_after_refused_credentials,
+)
+from accounts.limits import LARGE, OnDailyLoss
+from accounts.state import AccountState, TradingStatus
+from events.account import AccountHalted, AccountReduced
+from events.decision import RecommendationDeclined
+from tests.accounts.asking import DECLINED, SELL, a_day_that_lost, a_reconciliation, given, verdict
+from tests.builders import (
+    NOW,
+    a_context,
+    a_failure,
+    a_halt,
+    a_market,
+    a_recommendation,
+    a_reduction,
+    a_resumption,
+    an_account,
+    an_author,
+)
+
+
+def declined_in(state: AccountState, number: int = 1) -> RecommendationDeclined:
+    advice = a_recommendation(recommendation_id=number)
+    answer = decide(state, advice, a_market(), LARGE, a_context())
+    assert isinstance(answer, RecommendationDeclined)
+    return answer
+
+
+LOST = a_day_that_lost(600)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [(OnDailyLoss.REDUCE, AccountReduced), (OnDailyLoss.HALT, AccountHalted)],
+)
+def test_the_first_entry_declined_for_the_days_loss_reduces_or_halts_the_account(
+    config: OnDailyLoss, expected: type[AccountHalted | AccountReduced]
+) -> None:
+    decision = declined_in(LOST)
+    state = evolve(LOST, decision)
+
+    halt = automatic_halt(state, decision, replace(LARGE, on_daily_loss=config), an_author(), NOW)
+
+    assert isinstance(halt, expected)
+    assert "-$600.00 today" in halt.reason
+    assert halt.envelope.causation_id == str(decision.envelope.event_id)
+    assert evolve(state, halt).trading.status.startswith(config.value)
+
+
+def test_an_account_may_leave_it_at_declining_for_the_day() -> None:
+    limits, decision = replace(LARGE, on_daily_loss=OnDailyLoss.DECLINE), declined_in(LOST)
+
+    assert automatic_halt(evolve(LOST, decision), decision, limits, an_author(), NOW) is None
+
+
+def test_a_resumed_account_is_not_reduced_again_the_same_day_but_its_gate_goes_on() -> None:
+    decision = declined_in(LOST)
+    state = evolve(LOST, decision)
+    halt = automatic_halt(state, decision, LARGE, an_author(), NOW)
+    assert halt is not None
+    resumed = evolve(evolve(state, halt), a_resumption())
+
+    again = declined_in(resumed, 2)
+
+    assert automatic_halt(evolve(resumed, again), again, LARGE, an_author(), NOW) is None
+    assert verdict("daily_loss_limit", given(state=resumed)) is DECLINED
+    tomorrow = NOW + timedelta(days=1)
+    assert automatic_halt(resumed, again, LARGE, an_author(), tomorrow) is not None
+
+
+@pytest.mark.parametrize("stopped", [a_halt(), a_reduction()])
+def test_an_account_that_does_not_trade_is_not_stopped_again_for_its_loss(
+    stopped: AccountHalted | AccountReduced,
+) -> None:
+    decision, state = declined_in(LOST), evolve(LOST, stopped)
+
+    assert automatic_halt(state, decision, LARGE, an_author(), NOW) is None
+
+
+def test_a_decline_for_another_reason_stops_nothing() -> None:
+    decision = decide(an_account(), SELL, a_market(), LARGE, a_context())
+    assert isinstance(decision, RecommendationDeclined)
+
+    assert automatic_halt(an_account(), decision, LARGE, an_author(), NOW) is None
+
+
+def test_ten_failures_in_a_row_over_three_tickers_halt_the_account() -> None:
+    failures = [a_failure(n, f"T{n % 3}") for n in range(1, 11)]
+
+    nine = automatic_halt(an_account(*failures[:9]), failures[8], LARGE, an_author(), NOW)
+    ten = automatic_halt(an_account(*failures), failures[9], LARGE, an_author(), NOW)
+
+    assert nine is None
+    assert isinstance(ten, AccountHalted)
+
+
+def test_books_unlike_the_brokers_halt_the_account_once() -> None:
+    told, state = a_reconciliation(), an_account()
+    differences = ("MSFT: ours 10, theirs 9", "AAPL: ours 0, theirs 1")
+
+    halt = halt_after_reconciliation(state, differences, told.envelope, an_author(), NOW)
+
+    assert isinstance(halt, AccountHalted)
+    assert "MSFT: ours 10, theirs 9 (and 1 more)" in halt.reason
+    halted = evolve(state, halt)
+    assert halted.trading.status is TradingStatus.HALTED
+    resumed = evolve(halted, a_resumption())
+    for known in (halted, resumed):
+        same = halt_after_reconciliation(known, differences, told.envelope, an_author(), NOW)
+        assert same is None
+    another = a_reconciliation(NOW + timedelta(hours=1))
+    assert halt_after_reconciliation(resumed, differences, another.envelope, an_author(), NOW)
+    assert halt_after_reconciliation(state, (), told.envelope, an_author(), NOW) is None
+
+
+def test_refused_credentials_halt_the_account_and_again_after_it_was_resumed() -> None:
+    state = an_account()
+    halt = halt_after_refused_credentials(state, "401 unauthorized", an_author(), NOW)
+    assert halt is not None
+    assert "401 unauthorized" in halt.reason
+
+    halted = evolve(state, halt)
+    assert halt_after_refused_credentials(halted, "401", an_author(), NOW) is None
+    resumed = evolve(halted, a_resumption())
+    again = halt_after_refused_credentials(resumed, "401", an_author(), NOW)
+    assert again is not None
+    assert evolve(resumed, again).trading.status is TradingStatus.HALTED
