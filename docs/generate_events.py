@@ -246,12 +246,22 @@ def _written() -> frozenset[str]:
     """Return the names of the events that some code outside events/ and the tests makes."""
     names = {kind.__name__ for kind in EVENTS}
     return frozenset(
-        node.func.id
+        name
         for folder in _WRITERS
         for file in (ROOT / folder).rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+        if isinstance(node, ast.Call)
+        for name in _made_by(node)
+        if name in names
     )
+
+
+def _made_by(call: ast.Call) -> Iterator[str]:
+    """Yield what a call may make: ``Kind(…)``, or ``quick(Kind)``, whose result does."""
+    if isinstance(call.func, ast.Name):
+        yield call.func.id
+        if call.func.id == "quick":
+            yield from (one.id for one in call.args if isinstance(one, ast.Name))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ PLAIN: dict[str, Any] = {
     "strategy_type": "swing_trade",
     "confidence": "0.8",
     "issued_at": "2022-03-16T15:00:00Z",
+    "vix": "20",
     "bar_at": "2022-03-16T14:59:00Z",
     "features_at": "2022-03-16T14:58:00Z",
     "reference_price": "100.25",
