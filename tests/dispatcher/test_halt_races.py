@@ -28,13 +28,18 @@ from events.command import CommandKind
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS
 from tests.dispatcher.commands import command
-from tests.dispatcher.world import PATIENCE_S, World, ends, fresh_advice, intents
+from tests.dispatcher.world import (
+    ANY_NUMBER_OF_ORDERS,
+    PATIENCE_S,
+    World,
+    ends,
+    fresh_advice,
+    intents,
+)
 
 RACES = 200 if os.environ.get("DISPATCHER_TEST_SWEEP") else 10
 SEED = int(os.environ.get("DISPATCHER_TEST_SEED", "20261124"))
-LIMITS = """
-max_open_positions = 1000000
-max_notional_exposure = "99000000"
+LIMITS = f"""{ANY_NUMBER_OF_ORDERS}
 ticker_daily_limit = 1000000
 ticker_cooldown_minutes = 0
 """
@@ -171,7 +176,7 @@ def test_no_post_starts_after_the_acknowledgement_of_a_halt(
             return written
 
     monkeypatch.setattr(life, "Seat", WatchedSeat)
-    account = world.open_account(tuning="", limits=LIMITS)
+    account = world.open_account(tuning="", limits=LIMITS, starting_cash=10**9)
 
     # when: it is halted at random moments, and resumed
     pairs: list[tuple[str, str]] = []

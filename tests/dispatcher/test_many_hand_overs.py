@@ -11,14 +11,20 @@ from consumers.dispatcher.log_reader import AccountLog
 from events.account import DispatcherStarted
 from events.decision import RecommendationDeclined, RecommendationFailed, Stage
 from events.order import OrderIntended
-from tests.dispatcher.world import PATIENCE_S, Running, World, ends, fresh_advice, intents
+from tests.dispatcher.world import (
+    ANY_NUMBER_OF_ORDERS,
+    PATIENCE_S,
+    Running,
+    World,
+    ends,
+    fresh_advice,
+    intents,
+)
 
 SWEEP: Final = bool(os.environ.get("DISPATCHER_TEST_SWEEP"))
 HAND_OVERS: Final = 50 if SWEEP else 4
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261124"))
 WAYS: Final = (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP)
-NO_LIMIT: Final = """max_open_positions = 1000000
-max_notional_exposure = 99000000"""
 
 
 class Bench:
@@ -26,7 +32,7 @@ class Bench:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.account = world.open_account(limits=NO_LIMIT)
+        self.account = world.open_account(limits=ANY_NUMBER_OF_ORDERS, starting_cash=10**9)
         self.log = AccountLog(world.cluster, self.account, world.codec)
         self.published = 0
 

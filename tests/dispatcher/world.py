@@ -38,6 +38,16 @@ from tests.services import Services
 PATIENCE_S: Final = 60.0
 
 
+ANY_NUMBER_OF_ORDERS: Final = """max_open_positions = 1000000
+max_notional_exposure = 99000000
+max_orders_per_minute = 1000000
+max_orders_per_day = 1000000
+max_daily_loss = 99000000
+max_daily_loss_share = 1
+"""
+"""Limits under which every entry goes out, for as long as there is cash."""
+
+
 @dataclass(slots=True)
 class Running:
     """A dispatcher's process."""
@@ -106,6 +116,7 @@ class World:
         clock: str = "system",
         tuning: str = "session_timeout_ms = 1500\nsubmit_window_ms = 1000",
         limits: str = "",
+        starting_cash: int = 100_000,
         more: str = "",
         name: str | None = None,
     ) -> AccountName:
@@ -117,7 +128,7 @@ class World:
 mode = "SIMULATED"
 preset = "{preset}"
 start_from = "{start_from}"
-starting_cash = "100000"
+starting_cash = {starting_cash}
 clock = "{clock}"
 ledger = "{self.directory / name}.jsonl"
 {more}
