@@ -20,7 +20,7 @@ from consumers.recorded_advice import recorded_advice
 from consumers.settings import load_settings
 from consumers.settings_limits import with_limits
 from consumers.what_if import RUN, Difference, Simulation, compare, moments
-from events.account import AccountOpened
+from events.account import AccountHalted, AccountOpened, AccountReduced
 from events.catalog import LogEvent
 from events.decision import OffsetsSeen, RecommendationDeclined
 from events.identifiers import AccountName
@@ -64,7 +64,11 @@ def test_with_its_own_limits_an_account_lives_its_own_life_again_event_by_event(
 
     found = [event for moment in moments(advice) for event in simulation.turn(moment)]
 
-    happened = [event for event in world.log(account) if event.envelope.recommendation_id]
+    happened = [
+        event
+        for event in world.log(account)
+        if event.envelope.recommendation_id or isinstance(event, AccountHalted | AccountReduced)
+    ]
     assert len(happened) > 300
     assert list(map(_comparable, found)) == list(map(_comparable, happened))
     past = lived(world.cluster, account, world.codec, Period())
