@@ -28,7 +28,8 @@ def traded(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """One account that bought four stocks, and whose last advice came too doubtful."""
     dispatcher = place.at(tmp_path_factory.mktemp("traded"))
     bought = [line(number, ticker=ticker) for number, ticker in enumerate(TICKERS, start=1)]
-    doubted = line(9, ticker="XOM", confidence="0.1", issued_at="2022-03-17T15:00:00Z")
+    next_day = {"issued_at": "2022-03-17T15:00:00Z", "features_at": "2022-03-17T14:58:00Z"}
+    doubted = line(9, ticker="XOM", confidence="0.1", **next_day)
     for arguments, stdin in (
         (("topics", "apply"), ""),
         (("recommendations", "publish", "-"), lines(*bought, doubted)),
