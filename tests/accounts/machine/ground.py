@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar, Final
 
@@ -28,6 +28,9 @@ LIMITS: Final = replace(
     max_notional_exposure=Decimal(2_500),
     ticker_cooldown_minutes=1,
     ticker_daily_limit=1,
+    max_orders_per_minute=3,
+    max_orders_per_day=10,
+    max_daily_loss=Decimal(40),
 )
 TICKERS: Final = ("A", "B", "C", "D")
 MINUTE: Final = timedelta(minutes=1)
@@ -77,6 +80,22 @@ class Ground(RuleBasedStateMachine):
             self.happened[type(event).__name__] += 1
             if self.day_began is None or day > self.day_began[0]:
                 self.day_began = (day, equity)
+
+    def reckoned_pnl(self) -> Decimal:
+        """Return what the day of `now` has won since its first event about advice."""
+        began, day = self.day_began, exchange_day(self.now)
+        return reckoned_equity(self.state) - began[1] if began and began[0] == day else ZERO
+
+    def times_of_orders(self) -> list[datetime]:
+        """Return when each order so far was intended."""
+        return [intent.envelope.occurred_at for intent in self.intents.values()]
+
+    def orders_within_minute(self) -> int:
+        return sum(at > self.now - MINUTE for at in self.times_of_orders())
+
+    def orders_today(self) -> int:
+        day = exchange_day(self.now)
+        return sum(exchange_day(at) == day for at in self.times_of_orders())
 
     def tell(self, event: LogEvent) -> None:
         """Append `event` as something that happens now."""

@@ -19,7 +19,7 @@ from events.account import AdjustmentKind, PositionAdjusted
 from events.recommendation import InstrumentType
 from tests.accounts.histories import a_reconciliation, a_start
 from tests.accounts.machine.advice import Advised
-from tests.accounts.machine.ground import LIMITS, MINUTE, TICKERS, picks, prices, reckoned_equity
+from tests.accounts.machine.ground import LIMITS, TICKERS, picks, prices
 from tests.accounts.naive import assert_books_are_right
 from tests.builders import a_halt, a_reduction, a_resumption, an_adjustment
 
@@ -43,8 +43,10 @@ class Trading(Advised):
     @precondition(lambda self: bool(self.state.positions))
     @rule(pick=picks)
     def split_or_expire(self, pick: int) -> None:
-        """Two shares for one; a call ends worthless."""
+        """A call ends worthless; where none is held, two shares become of one."""
         held = [position for _, position in sorted(self.state.positions.items())]
+        calls = [one for one in held if one.instrument_type is not InstrumentType.STOCK]
+        held = calls or held
         one = held[pick % len(held)]
         if one.instrument_type is InstrumentType.STOCK:
             self.adjust(one.symbol, one.quantity, ZERO, AdjustmentKind.CORPORATE_ACTION)
@@ -120,14 +122,10 @@ class Trading(Advised):
     @invariant()
     def the_books_are_right(self) -> None:
         assert_books_are_right(self.state)
-        day, equity = exchange_day(self.now), reckoned_equity(self.state)
-        began = self.day_began if self.day_began and self.day_began[0] == day else (day, equity)
-        assert self.state.pnl_on(day) == equity - began[1]
-        times = [intent.envelope.occurred_at for intent in self.intents.values()]
-        assert self.state.orders_on(day) == sum(exchange_day(at) == day for at in times)
-        assert self.state.orders_within_minute(self.now) == sum(
-            at > self.now - MINUTE for at in times
-        )
+        day = exchange_day(self.now)
+        assert self.state.pnl_on(day) == self.reckoned_pnl()
+        assert self.state.orders_on(day) == self.orders_today()
+        assert self.state.orders_within_minute(self.now) == self.orders_within_minute()
 
     def teardown(self) -> None:
         text, length = self.snapshot
