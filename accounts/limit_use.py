@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from accounts.calendar import exchange_day
 from accounts.limits import Limits
+from accounts.sizing import free_power
 from accounts.state import ZERO, AccountState
 
 
@@ -35,8 +36,8 @@ class TickerUse:
     unresolved_order: str | None
 
 
-def limit_uses(state: AccountState, limits: Limits) -> Iterator[LimitUse]:
-    """Yield the limits that fill up, each with what is used of it."""
+def limit_uses(state: AccountState, limits: Limits, now: datetime) -> Iterator[LimitUse]:
+    """Yield the limits that fill up, each with what is used of it at `now`."""
     yield LimitUse(
         limit="max_open_positions",
         used=state.open_position_count,
@@ -46,6 +47,20 @@ def limit_uses(state: AccountState, limits: Limits) -> Iterator[LimitUse]:
         limit="max_notional_exposure",
         used=state.exposure,
         allowed=limits.max_notional_exposure,
+    )
+    today = exchange_day(now)
+    pnl = state.pnl_on(today)
+    share = max((state.equity - pnl) * limits.max_daily_loss_share, ZERO)
+    yield LimitUse(
+        limit="max_daily_loss", used=max(-pnl, ZERO), allowed=min(limits.max_daily_loss, share)
+    )
+    yield LimitUse(
+        limit="max_orders_per_minute",
+        used=state.orders_within_minute(now),
+        allowed=limits.max_orders_per_minute,
+    )
+    yield LimitUse(
+        limit="max_orders_per_day", used=state.orders_on(today), allowed=limits.max_orders_per_day
     )
 
 
@@ -67,8 +82,5 @@ def ticker_uses(state: AccountState, limits: Limits, now: datetime) -> list[Tick
 
 
 def buying_power(state: AccountState) -> Decimal:
-    """Return US dollars that may be spent: the broker's own figure, else cash less reservations."""
-    figures = state.broker
-    if figures is not None and figures.buying_power is not None:
-        return max(figures.buying_power - state.reserved, ZERO)
-    return max(state.cash - state.reserved, ZERO)
+    """Return US dollars that may be spent, as the gate of that name asks it."""
+    return free_power(state)

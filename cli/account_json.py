@@ -68,7 +68,7 @@ def _log(facts: AccountFacts, state: AccountState, log_offset: int) -> dict[str,
                 "allowed": one.allowed,
                 "free": one.free,
             }
-            for one in limit_uses(state, limits.limits)
+            for one in limit_uses(state, limits.limits, facts.now)
         ],
         "day": today,
         "tickers_today": ticker_uses(state, limits.limits, facts.now),

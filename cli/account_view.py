@@ -106,7 +106,7 @@ def _money(facts: AccountFacts, state: AccountState) -> Iterator[list[object]]:
 
 
 def _print_limits(facts: AccountFacts, state: AccountState) -> None:
-    uses = limit_uses(state, facts.limits.limits)
+    uses = limit_uses(state, facts.limits.limits, facts.now)
     rows = [[one.limit, *(_amount(n) for n in (one.used, one.allowed, one.free))] for one in uses]
     held = ["  of it holdings at cost", dollars(state.held_cost), "", ""]
     reserved = ["  of it reserved by orders", dollars(state.reserved), "", ""]

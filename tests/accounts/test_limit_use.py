@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from accounts.limit_use import buying_power, limit_uses, ticker_uses
 from accounts.limits import LARGE
+from events.order import Side
 from tests.builders import NOW, a_fill, an_account, an_intent
 
 HELD, COMING = an_intent(1, "AAPL"), an_intent(2, "MSFT")
@@ -14,7 +15,7 @@ HELD, COMING = an_intent(1, "AAPL"), an_intent(2, "MSFT")
 def test_what_is_held_and_what_is_on_its_way_fill_the_limits() -> None:
     state = an_account(HELD, a_fill(HELD), COMING)
 
-    uses = {one.limit: one for one in limit_uses(state, LARGE)}
+    uses = {one.limit: one for one in limit_uses(state, LARGE, NOW)}
 
     positions, exposure = uses["max_open_positions"], uses["max_notional_exposure"]
     assert (positions.used, positions.allowed, positions.free) == (2, 5, 3)
@@ -22,11 +23,25 @@ def test_what_is_held_and_what_is_on_its_way_fill_the_limits() -> None:
     assert exposure.free == 10_000 - 2_010
 
 
+def test_a_days_loss_and_its_orders_are_held_against_their_limits() -> None:
+    fallen = an_intent(3, "AAPL", side=Side.SELL, price=90, closes=True)
+    state = an_account(HELD, a_fill(HELD), fallen)
+
+    uses = {one.limit: one for one in limit_uses(state, LARGE, NOW)}
+
+    assert uses["max_daily_loss"].used == 100  # ten shares, ten dollars each
+    assert uses["max_daily_loss"].allowed == LARGE.max_daily_loss
+    assert uses["max_orders_per_minute"].used == 2
+    assert uses["max_orders_per_day"].used == 2
+    tomorrow = {one.limit: one.used for one in limit_uses(state, LARGE, NOW + timedelta(days=1))}
+    assert (tomorrow["max_daily_loss"], tomorrow["max_orders_per_day"]) == (0, 0)
+
+
 def test_a_limit_that_was_lowered_below_what_is_used_has_nothing_free() -> None:
     state = an_account(HELD, a_fill(HELD), COMING)
     limits = replace(LARGE, max_open_positions=1, max_notional_exposure=Decimal(500))
 
-    assert [one.free for one in limit_uses(state, limits)][:2] == [0, 0]
+    assert [one.free for one in limit_uses(state, limits, NOW)][:2] == [0, 0]
 
 
 def test_tickers_are_those_of_the_exchanges_day_the_last_one_first() -> None:
