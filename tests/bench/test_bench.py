@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bench.__main__ import main, measure, plan_of
+from bench.deciding import book
 from bench.measure import Size
 from bench.results import Figure, Run, as_json, as_table, compare, dump
 from bench.story import cycle_of_events, history
@@ -89,3 +90,11 @@ def test_quick_and_full_exclude_each_other() -> None:
 
 def _ids(events: list[LogEvent]) -> set[int | None]:
     return {event.envelope.recommendation_id for event in events}
+
+
+def test_a_book_to_decide_in_is_half_held_and_half_on_its_way() -> None:
+    state = book(10)
+
+    assert len(state.positions) == 5
+    assert len(state.orders) == 5
+    assert state.ends.declined == 10
