@@ -225,6 +225,23 @@ def test_a_command_says_that_it_ignores_a_snapshot_and_shows_the_account_all_the
     assert "other code" in shown.sentence
 
 
+def test_whoever_folds_the_whole_log_is_told_how_far_it_is(ground: Ground) -> None:
+    ground.append((ground.account, _of_other_code(ground)))
+    told = list[tuple[int, int]]()
+    log = AccountLog(
+        ground.world.cluster,
+        ground.account,
+        ground.world.codec,
+        on_progress=lambda at, end: told.append((at, end)),
+    )
+
+    log.read_to_end()
+    log.close()
+
+    assert told[-1] == (ground.end, ground.end)
+    assert told == sorted(told)
+
+
 def test_others_snapshots_are_passed_over_undecoded(ground: Ground) -> None:
     noise = [("somebody-else", b"\x7fnot ours")] * 200
     ground.append(*noise, (ground.account, ground.planted()), *noise)
