@@ -18,7 +18,7 @@ from accounts.state import (
     TickerDay,
     decision_number,
 )
-from events.decision import RecommendationDeclined, RecommendationFailed
+from events.decision import RecommendationDeclined, RecommendationFailed, Stage
 from events.envelope import Envelope
 from events.identifiers import (
     AccountName,
@@ -113,12 +113,12 @@ def failed(state: AccountState, event: RecommendationFailed) -> AccountState:
             ends=_ended(state, End.FAILED, envelope),
             clock_at=_later(state.clock_at, envelope.occurred_at),
         )
-        return _failing(undecided, number, event.ticker)
+        return _failing(undecided, number, event)
     name = _order_of(event, RecommendationId(envelope.recommendation_id), leg)
     order = state.orders.get(name)
     if order is not None and order.unresolved and order.cumulative_quantity == 0:
         without = closed(state, order, End.FAILED, envelope.event_id)
-        return _failing(without, number, event.ticker)
+        return _failing(without, number, event)
     before = state.closed_orders.get(name)
     told_again = order is None and (
         number in state.failed if before is None else before.closed_by == envelope.event_id
@@ -134,12 +134,15 @@ def _order_of(
     return client_order_id(AccountName(event.envelope.account_name), recommendation, leg)
 
 
-def _failing(state: AccountState, number: int, ticker: str) -> AccountState:
+def _failing(state: AccountState, number: int, event: RecommendationFailed) -> AccountState:
+    if event.stage is Stage.HALTED:
+        # A halt kept it back, as it should: no fault that would call for another halt.
+        return changed(state, failed=state.failed.add(number))
     return changed(
         state,
         failed=state.failed.add(number),
         failures_in_row=state.failures_in_row + 1,
-        failing_tickers=state.failing_tickers | {ticker},
+        failing_tickers=state.failing_tickers | {event.ticker},
     )
 
 

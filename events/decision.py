@@ -69,12 +69,13 @@ class RecommendationDeclined:
 
 
 class Stage(StrEnum):
-    """Where a recommendation failed."""
+    """Where a recommendation failed. HALTED: nowhere, its order was kept back by a halt."""
 
     UNKNOWN = "UNKNOWN"
     DECIDE = "DECIDE"
     SUBMIT = "SUBMIT"
     SETTLE = "SETTLE"
+    HALTED = "HALTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

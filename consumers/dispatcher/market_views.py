@@ -27,12 +27,12 @@ class MarketViews:
         """Ask `market`; nothing is asked yet."""
         self._market = market
         self._elapsed_s = elapsed_s
-        self._batch_ends_s = 0.0
+        self._asking_s = 0.0
         self._asked_again_s = 0.0
 
     def begin(self) -> None:
-        """Start a batch: the time for asking counts from here."""
-        self._batch_ends_s = self._elapsed_s() + ASKING_S_MAX
+        """Start a batch, which has not spent any time on asking yet."""
+        self._asking_s = 0.0
 
     def view(
         self, recommendation: RecommendationIssued, now: datetime, fresh_s: int
@@ -45,10 +45,11 @@ class MarketViews:
         Raises:
             MarketAwaited: Ask again in the next turn.
         """
-        if self._elapsed_s() >= self._batch_ends_s or self._elapsed_s() < self._asked_again_s:
+        began_s = self._elapsed_s()
+        if self._asking_s >= ASKING_S_MAX or began_s < self._asked_again_s:
             raise MarketAwaited
         try:
-            return self._market.view(recommendation)
+            view = self._market.view(recommendation)
         except BrokerUnavailable as error:
             if now - recommendation.issued_at > timedelta(seconds=fresh_s):
                 return None
@@ -60,6 +61,8 @@ class MarketViews:
                 error=str(error),
             )
             raise MarketAwaited from error
+        self._asking_s += self._elapsed_s() - began_s
+        return view
 
 
 def seen_through(

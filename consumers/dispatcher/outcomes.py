@@ -136,7 +136,7 @@ def _again_or_never(
     """Send the same order again while its advice is fresh and trading is on; else it has failed."""
     if fact.withheld:
         return failure_of_order(
-            order, f"NeverSent: {fact.why}", writer.author, writer.now, Stage.SETTLE
+            order, f"NeverSent: {fact.why}", writer.author, writer.now, Stage.HALTED
         )
     allowed = trading.status is TradingStatus.ACTIVE or (
         trading.status is TradingStatus.REDUCED and order.terms.closes_position
@@ -156,8 +156,9 @@ def _again_or_never(
         if allowed
         else f"the account is {trading.status.lower()}"
     )
+    stage = Stage.SETTLE if allowed else Stage.HALTED
     return failure_of_order(
-        order, f"NeverSent: {fact.why}; {reason}", writer.author, writer.now, Stage.SETTLE
+        order, f"NeverSent: {fact.why}; {reason}", writer.author, writer.now, stage
     )
 
 

@@ -17,6 +17,7 @@ from events.account import (
     IncidentRecorded,
 )
 from events.catalog import LogEvent
+from events.decision import Stage
 from events.envelope import Origin
 from events.identifiers import RecommendationId
 from events.order import Side
@@ -399,3 +400,12 @@ def test_a_commands_answer_moves_the_place_in_the_commands() -> None:
     state = an_account(CommandRefused(envelope=envelope, command_id="1", reason="expired"))
 
     assert these(state.next_command_offset, state.next_recommendation_offset) == (42, 0)
+
+
+def test_what_a_halt_kept_back_is_no_failure_that_calls_for_another_halt() -> None:
+    kept_back = replace(a_failure(), stage=Stage.HALTED)
+
+    state = an_account(an_intent(), kept_back)
+
+    assert state.failures_in_row == 0
+    assert state.ends.failed == 1

@@ -20,7 +20,15 @@ from events.catalog import LogEvent
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderResent
-from tests.builders import NOW, a_halt, a_resend, an_author, an_intent, an_opening
+from tests.builders import (
+    NOW,
+    a_halt,
+    a_resend,
+    a_resumption,
+    an_author,
+    an_intent,
+    an_opening,
+)
 
 WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
 INTENT = an_intent()
@@ -186,7 +194,8 @@ def test_ten_failures_at_settling_halt_the_account_as_well() -> None:
     intents = [an_intent(number, ticker=f"T{number % 3}") for number in range(1, 11)]
     state = fold([an_opening(), *intents])
     orders = Orders(a_simulated_broker(), SystemClock(), simulated=True)
-    orders.start(intents, fold([a_halt()], state), stamped_at_s=0.0)
+    orders.start(intents, state, stamped_at_s=float("-inf"))  # their windows have passed
+    orders.collect(10.0, all_of_them=True)
     later = replace(WRITER, now=INTENT.fresh_until)
 
     # when
@@ -195,6 +204,21 @@ def test_ten_failures_at_settling_halt_the_account_as_well() -> None:
     # then
     assert outcomes.state.trading.status is TradingStatus.HALTED
     assert "10 recommendations failed in a row" in outcomes.state.trading.reason
+
+
+def test_what_a_halt_keeps_back_calls_for_no_other_halt() -> None:
+    # given: a halted account, and ten orders that were intended just before
+    intents = [an_intent(number, ticker=f"T{number % 3}") for number in range(1, 11)]
+    state = fold([an_opening(), *intents, a_halt()])
+    orders = Orders(a_simulated_broker(), SystemClock(), simulated=True)
+    orders.start(intents, state, stamped_at_s=0.0)
+
+    # when: it is resumed before their end is written
+    outcomes = orders.outcomes(fold([a_resumption()], state), WRITER, lambda _: Record("log", b""))
+
+    # then
+    assert [type(event) for event in outcomes.events] == [RecommendationFailed] * 10
+    assert outcomes.state.trading.status is TradingStatus.ACTIVE
 
 
 def test_a_halted_account_sends_nothing_again() -> None:
