@@ -39,3 +39,7 @@ class DuplicateOrder(OrderOutcomeUnclear):
 
 class BrokerUnavailable(BrokerError):  # noqa: N818 -- as above
     """The broker cannot answer a question: ask again later."""
+
+
+class CredentialsRefused(BrokerUnavailable):
+    """The broker does not know our key, or not any more: asking again is no use."""

@@ -1,7 +1,7 @@
 """Alpaca's paper account as a `Broker`: one call to `submit` is at most one POST."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -33,6 +33,9 @@ _PAGE: Final = 500
 _ACTIVITY_PAGE: Final = 100
 _PAGES_MAX: Final = 200
 _GONE: Final = 422
+_JUST_BEFORE: Final = timedelta(milliseconds=1)
+"""Alpaca's ``after`` leaves out what happened at that very time."""
+
 _T = TypeVar("_T")
 
 
@@ -43,7 +46,7 @@ class AlpacaPaperBroker:
 
     def __init__(self, http: AlpacaHttp) -> None:
         """Trade through `http`, whose key names the account."""
-        self._http = http
+        self.http: Final = http
 
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order; see `Broker.submit`."""
@@ -53,7 +56,7 @@ class AlpacaPaperBroker:
             raise OrderRefused(
                 f"not sent: {error}", rejection_class=RejectionClass.VALIDATION
             ) from error
-        reply = self._http.send("POST", "/v2/orders", body=body)
+        reply = self.http.send("POST", "/v2/orders", body=body)
         answer, order = _post_answer(reply, request.terms.client_order_id)
         verdict = classify(answer)
         if verdict.outcome is Outcome.ACCEPTED and order is not None:
@@ -63,7 +66,7 @@ class AlpacaPaperBroker:
     def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
         """Look an order up; see `Broker.find`."""
         path = "/v2/orders:by_client_order_id"
-        found = self._http.get(path, client_order_id=client_order_id)
+        found = self.http.get(path, client_order_id=client_order_id)
         if found is None:
             return None
         report = _report(found)
@@ -73,7 +76,7 @@ class AlpacaPaperBroker:
 
     def cancel(self, broker_order_id: BrokerOrderId) -> None:
         """Ask for an order to be cancelled; see `Broker.cancel`."""
-        reply = self._http.send("DELETE", f"/v2/orders/{_path_id(broker_order_id)}")
+        reply = self.http.send("DELETE", f"/v2/orders/{_path_id(broker_order_id)}")
         if reply.status is not None and 200 <= reply.status < 300:  # noqa: PLR2004 -- success
             return
         if reply.status in (404, _GONE):
@@ -93,7 +96,7 @@ class AlpacaPaperBroker:
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
         """Return the fills at or after `moment`, oldest first."""
         fills = []
-        for activity in self.activities("FILL", moment):
+        for activity in self.activities("FILL", moment - _JUST_BEFORE):
             if (
                 activity.order_id is None
                 or activity.qty is None
@@ -120,7 +123,7 @@ class AlpacaPaperBroker:
         """
         found, token = list[ActivityBody](), ""
         for _ in range(_PAGES_MAX):
-            page = self._http.get(
+            page = self.http.get(
                 "/v2/account/activities",
                 activity_types=kinds,
                 after=_time(moment),
@@ -139,7 +142,7 @@ class AlpacaPaperBroker:
 
     def positions(self) -> list[BrokerPosition]:
         """Return what the account holds."""
-        found = self._http.get("/v2/positions")
+        found = self.http.get("/v2/positions")
         if not isinstance(found, list):
             raise BrokerUnavailable("the account's positions are no list")
         bodies = [_whole(read(PositionBody, one), "position") for one in found]
@@ -147,7 +150,7 @@ class AlpacaPaperBroker:
 
     def account(self) -> BrokerAccount:
         """Return whose account this is, and its figures."""
-        found = _whole(read(AccountBody, self._http.get("/v2/account")), "account")
+        found = _whole(read(AccountBody, self.http.get("/v2/account")), "account")
         return BrokerAccount(
             number=found.account_number,
             cash=found.cash,
@@ -185,7 +188,7 @@ class AlpacaPaperBroker:
         after = wanted.pop("after", None)
         for _ in range(_PAGES_MAX):
             asked = {**wanted, "direction": "asc", "limit": str(_PAGE)}
-            page = self._http.get("/v2/orders", **asked, **({"after": after} if after else {}))
+            page = self.http.get("/v2/orders", **asked, **({"after": after} if after else {}))
             if not isinstance(page, list):
                 raise BrokerUnavailable("the account's orders are no list")
             fresh = [one for one in page if isinstance(one, dict) and one.get("id") not in seen]

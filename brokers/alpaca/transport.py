@@ -22,7 +22,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from brokers.alpaca.classify import Breakage
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
-from brokers.errors import BrokerUnavailable
+from brokers.errors import BrokerUnavailable, CredentialsRefused
 
 CONNECT_S: Final = 2.0
 READ_S: Final = 4.0
@@ -121,11 +121,14 @@ class AlpacaHttp:
         """Return a question's answer as JSON, None for 404.
 
         Raises:
-            BrokerUnavailable: No answer could be had, or one that is no JSON.
+            BrokerUnavailable: No answer could be had, or one that is no JSON;
+                `CredentialsRefused` where our key is not known.
         """
         reply = self.send("GET", path, parameters=parameters)
         if reply.status == HTTPStatus.NOT_FOUND:
             return None
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            raise CredentialsRefused(f"{self._host} does not know this key: {said(reply)}")
         found = reply.json() if reply.status == HTTPStatus.OK else None
         if found is None:
             raise BrokerUnavailable(f"{self._host}{path} gives no answer: {said(reply)}")

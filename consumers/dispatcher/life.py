@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from accounts.state import AccountState
 from brokers.broker import Broker
-from brokers.errors import BrokerUnavailable
+from brokers.errors import BrokerUnavailable, CredentialsRefused
 from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
 from consumers.dispatcher.break_glass import BreakGlass
@@ -25,6 +25,7 @@ from consumers.dispatcher.opening import (
     Counts,
     account_opened,
     check_identity,
+    check_may_trade,
     dispatcher_started,
     process_name,
     start_offset,
@@ -157,10 +158,15 @@ class Dispatcher:
         """Read the log to its end, and be sure that it is ours to go on with."""
         state = self._log.read_to_end(all_of_it=in_the_seat)
         try:
-            number = self._with.broker.account().number
+            at_broker = self._with.broker.account()
+        except CredentialsRefused as error:
+            raise ConfigurationError(
+                f"the broker refuses the credentials of account {self._account.name}: {error}"
+            ) from error
         except BrokerUnavailable as error:
             raise ServiceUnreachable(f"the broker does not answer: {error}") from error
-        check_identity(state.opened, self._account, number)
+        check_identity(state.opened, self._account, at_broker.number)
+        check_may_trade(self._account, at_broker)
         if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
             self._with.clock.move_to(state.clock_at)
         return state

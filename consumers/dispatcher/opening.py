@@ -8,6 +8,7 @@ from typing import Literal
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from brokers.broker import BrokerAccount
 from consumers.dispatcher.decider import Decider
 from consumers.errors import ConfigurationError
 from consumers.kafka import METADATA_TIMEOUT_S, unreachable, watermarks
@@ -66,6 +67,19 @@ def check_identity(
                 f"account {account.name} was opened with {what} {was} and is configured with "
                 f"{configured}: a log keeps what it was opened with; use another account name"
             )
+
+
+def check_may_trade(account: AccountSettings, at_broker: BrokerAccount) -> None:
+    """Refuse to start for an account that the broker lets trade nothing.
+
+    Raises:
+        ConfigurationError: It is blocked, closed or suspended; the sentence says which.
+    """
+    if at_broker.blocked:
+        raise ConfigurationError(
+            f"account {account.name} may not trade at the broker: {at_broker.blocked}; "
+            "have that settled there, then start again"
+        )
 
 
 def start_offset(

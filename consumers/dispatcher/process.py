@@ -3,17 +3,15 @@
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from threading import Event
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from uuid import uuid4
 
 from brokers.broker import Broker
-from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
-from consumers.clock import Clock, SystemClock
+from consumers.clock import Clock
 from consumers.dispatcher.break_glass import BreakGlass
+from consumers.dispatcher.brokerage import market_of, wire
 from consumers.dispatcher.decider import Decider
-from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.life import Dispatcher, Equipment
 from consumers.dispatcher.market_views import MarketViews
 from consumers.dispatcher.opening import Counts
@@ -30,8 +28,6 @@ from events.command import CommandIssued
 from events.snapshot import AccountSnapshot
 
 Wiring: TypeAlias = Callable[[AccountSettings], tuple[Broker, Clock]]
-
-_BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def run_dispatcher(
@@ -88,7 +84,7 @@ def run_dispatcher(
         author=author,
         codec=codec,
         limits=account.limits(),
-        market=MarketViews(RecommendedMarket(), clock.elapsed_s),
+        market=MarketViews(market_of(account, broker), clock.elapsed_s),
         mode=account.mode,
         submit_window_ms=account.tuning.submit_window_ms,
         answer_within_ms=account.tuning.answer_within_ms,
@@ -102,24 +98,6 @@ def run_dispatcher(
         glass=BreakGlass(settings.break_glass.file, account.name, settings.accounts),
     )
     return Dispatcher(equipment, stop, until_caught_up=until_caught_up, heartbeat=heartbeat).run()
-
-
-def wire(account: AccountSettings) -> tuple[Broker, Clock]:
-    """Return the broker and the clock that an account's settings ask for."""
-    terms = account.simulation
-    broker = SimulatedBroker(
-        account_number=account.broker_account_number,
-        terms=SimulationTerms(
-            slippage_bps=terms.slippage_bps,
-            fee_per_order=terms.fee_per_order,
-            partial_fills=terms.partial_fills,
-            resting_orders=terms.resting_orders,
-        ),
-        ledger=account.ledger,
-    )
-    if account.clock == "historical":
-        return broker, HistoricalClock(broker, _BEFORE_HISTORY)
-    return broker, SystemClock()
 
 
 def stop_on_signals() -> Event:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.broker import Broker
+from brokers.broker import Broker, OrderStatus
 from brokers.errors import DuplicateOrder
 from brokers.ledger import read_ledger
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
@@ -65,6 +65,12 @@ def test_a_cancelled_order_is_cancelled_for_every_broker_on_the_ledger(tmp_path:
     other.cancel(report.broker_order_id)
 
     assert one.open_orders() == []
+
+
+def test_what_does_not_fill_at_once_expires_where_nothing_rests() -> None:
+    report = a_broker().submit(a_request(limit_price=Decimal(99)))
+
+    assert report.status is OrderStatus.EXPIRED
 
 
 def test_slippage_is_against_us_on_both_sides() -> None:

@@ -24,8 +24,9 @@ from brokers.broker import (
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
 from consumers.dispatcher import decider, submit_gate
+from consumers.dispatcher.brokerage import wire
 from consumers.dispatcher.historical_clock import HistoricalClock
-from consumers.dispatcher.process import run_dispatcher, wire
+from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
 from consumers.settings import AccountSettings, load_settings

@@ -119,18 +119,20 @@ class World:
         starting_cash: int = 100_000,
         more: str = "",
         name: str | None = None,
+        mode: str = "SIMULATED",
     ) -> AccountName:
         """Configure a new account and create its topics; the exchange never closes for it."""
         name = account_name(name or f"a{uuid4().hex[:10]}")
+        ledger = f'ledger = "{self.directory / name}.jsonl"' if mode == "SIMULATED" else ""
         off = [] if clock == "historical" else ["trading_hours"]
         self.accounts[name] = f"""
 [accounts.{name}]
-mode = "SIMULATED"
+mode = "{mode}"
 preset = "{preset}"
 start_from = "{start_from}"
 starting_cash = {starting_cash}
 clock = "{clock}"
-ledger = "{self.directory / name}.jsonl"
+{ledger}
 {more}
 [accounts.{name}.limits]
 disabled_gates = {off}

@@ -1,0 +1,79 @@
+"""The broker, the market and the clock that an account's settings ask for: built here alone."""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from immutables import Map
+
+from accounts.limits import Limits
+from brokers.alpaca.broker import AlpacaPaperBroker
+from brokers.alpaca.data import AlpacaData
+from brokers.alpaca.market import AlpacaMarket, ContractWindow
+from brokers.alpaca.rate import RateBudget
+from brokers.alpaca.transport import AlpacaHttp
+from brokers.broker import Broker, MarketData
+from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
+from consumers.clock import Clock, SystemClock
+from consumers.dispatcher.historical_clock import HistoricalClock
+from consumers.settings import AccountSettings
+from consumers.settings_alpaca import AlpacaSettings
+
+STRIKE_SHARE: Final = Decimal("0.10")
+"""How far from the stock's price a contract's strike may be chosen, as a share of that price."""
+
+_BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def wire(account: AccountSettings) -> tuple[Broker, Clock]:
+    """Return the broker and the clock that an account's settings ask for."""
+    if account.alpaca is not None:
+        return AlpacaPaperBroker(_http(account.alpaca)), SystemClock()
+    terms = account.simulation
+    broker = SimulatedBroker(
+        account_number=account.broker_account_number,
+        terms=SimulationTerms(
+            slippage_bps=terms.slippage_bps,
+            fee_per_order=terms.fee_per_order,
+            partial_fills=terms.partial_fills,
+            resting_orders=terms.resting_orders,
+        ),
+        ledger=account.ledger,
+    )
+    if account.clock == "historical":
+        return broker, HistoricalClock(broker, _BEFORE_HISTORY)
+    return broker, SystemClock()
+
+
+def market_of(account: AccountSettings, broker: Broker) -> MarketData:
+    """Return where the account's decisions see the market; it shares `broker`'s rate budget."""
+    at = account.alpaca
+    if at is None:
+        return RecommendedMarket()
+    http = broker.http if isinstance(broker, AlpacaPaperBroker) else _http(at)
+    data = AlpacaData(at.data_url, at.credentials, _deadline_s(at))
+    return AlpacaMarket(http, data, contract_window(account.limits()))
+
+
+def contract_window(limits: Limits) -> ContractWindow:
+    """Return which contracts may be chosen: those that the gates of `limits` would let pass."""
+    least, most = limits.option_days_to_expiry_min, limits.option_days_to_expiry_max
+    return ContractWindow(
+        days=Map(
+            {strategy: (least[strategy], most[strategy]) for strategy in least if strategy in most}
+        ),
+        strike_share=STRIKE_SHARE,
+        spread_share_max=limits.option_spread_max,
+        open_interest_min=limits.option_open_interest_min,
+        volume_min=limits.option_volume_min,
+    )
+
+
+def _http(at: AlpacaSettings) -> AlpacaHttp:
+    budget = RateBudget(time.monotonic, time.time)
+    return AlpacaHttp(at.trading_url, at.credentials, _deadline_s(at), budget)
+
+
+def _deadline_s(at: AlpacaSettings) -> float:
+    return at.http_deadline_ms / 1000

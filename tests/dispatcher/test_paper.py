@@ -1,0 +1,177 @@
+"""A paper account from the advice to the fill, at the fake Alpaca, through the real Kafka."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from consumers.clock import SystemClock
+from consumers.errors import ConfigurationError
+from events.decision import RecommendationDeclined
+from events.order import ExecutionMode, OrderFilled, OrderIntended
+from events.recommendation import InstrumentType
+from stack.alpaca_server.control import AlpacaControl
+from tests.builders import an_option
+from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced
+from tests.dispatcher.world import World, ends, intents
+
+EXPIRY = (SystemClock().now() + timedelta(days=20)).date()
+CALLS = {strike: f"MSFT{EXPIRY:%y%m%d}C{strike * 1000:08d}" for strike in (95, 100, 105)}
+
+
+@pytest.fixture
+def desk(world: World, alpaca: AlpacaControl) -> Iterator[Desk]:
+    with a_desk(world, alpaca) as desk:
+        yield desk
+
+
+def list_contracts(alpaca: AlpacaControl) -> None:
+    """Let the fake list calls on MSFT, of which the one at the money is hardly traded."""
+    for strike, symbol in CALLS.items():
+        traded = "10" if strike == 100 else "5000"
+        alpaca.instrument(symbol, open_interest=traded)
+        alpaca.quote(symbol, bid="4.95", ask="5.05", volume=traded, delta="0.5")
+
+
+def test_advice_to_buy_a_stock_becomes_a_position_at_the_broker(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.publish(advice(1))
+
+    with desk.running(account):
+        events = desk.world.await_ends(account, 1)
+
+    assert desk.story(account, 1) == ["OrderIntended", "OrderAccepted", "OrderFilled"]
+    [intent] = intents(events)
+    [order] = desk.orders(account)
+    assert order["client_order_id"] == intent.terms.client_order_id
+    assert order["status"] == "filled"
+    assert intent.execution_mode is ExecutionMode.ALPACA_PAPER
+    assert intent.market.source == "alpaca"
+    [fill] = [event for event in events if isinstance(event, OrderFilled)]
+    assert (fill.price, fill.quantity) == (Decimal("100.02"), intent.terms.quantity)
+    assert fill.fill_model == "alpaca_paper"
+    every_order_was_announced(desk, account, events)
+
+
+def test_an_order_goes_out_in_whole_cents(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.publish(advice(1, reference_price=Decimal("100.0077")))
+
+    with desk.running(account):
+        events = desk.world.await_ends(account, 1)
+
+    [intent] = intents(events)
+    assert intent.terms.limit_price == Decimal("101.00")
+    assert desk.orders(account)[0]["limit_price"] == "101"
+
+
+def test_the_contract_that_is_named_is_bought_as_it_is_quoted_now(desk: Desk) -> None:
+    account = desk.open_account()
+    list_contracts(desk.alpaca)
+    named = an_option(symbol=CALLS[105], strike=Decimal(105), expiry=EXPIRY)
+    desk.publish(advice(1, instrument_type=InstrumentType.CALL, option=named, stop=None))
+
+    with desk.running(account):
+        events = desk.world.await_ends(account, 1)
+
+    [intent] = intents(events)
+    assert intent.terms.symbol == CALLS[105]
+    [order] = desk.orders(account)
+    assert (order["symbol"], order["status"]) == (CALLS[105], "filled")
+    assert order["position_intent"] == "buy_to_open"
+    assert desk.story(account, 1)[-1] == "OrderFilled"
+
+
+def test_where_no_contract_is_named_the_market_chooses_a_liquid_one(desk: Desk) -> None:
+    account = desk.open_account()
+    list_contracts(desk.alpaca)
+    desk.publish(advice(1, instrument_type=InstrumentType.CALL, option=None, stop=None))
+
+    with desk.running(account):
+        events = desk.world.await_ends(account, 1)
+
+    [intent] = intents(events)
+    assert intent.terms.symbol == CALLS[95]
+    assert [order["symbol"] for order in desk.orders(account)] == [CALLS[95]]
+
+
+def test_where_there_is_no_contract_the_option_is_declined(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.publish(advice(1, instrument_type=InstrumentType.CALL, option=None, stop=None))
+
+    desk.run(account)
+
+    [declined] = [
+        event for event in desk.world.log(account) if isinstance(event, RecommendationDeclined)
+    ]
+    assert declined.envelope.recommendation_id == 1
+    assert desk.orders(account) == []
+
+
+def test_a_blocked_account_does_not_start(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.alpaca.change_account(desk.numbers[account], trading_blocked=True)
+
+    with pytest.raises(ConfigurationError, match="trading is blocked"):
+        desk.run(account)
+
+    assert desk.world.log(account) == []
+
+
+def test_a_wrong_account_number_does_not_start(desk: Desk) -> None:
+    account = desk.open_account(number="PA999")
+
+    with pytest.raises(ConfigurationError, match="the broker says PA1"):
+        desk.run(account)
+
+
+def test_swapped_keys_do_not_start_even_after_trading(desk: Desk) -> None:
+    # given: two accounts, one of which has traded
+    one, other = desk.open_account(), desk.open_account()
+    desk.run(one)
+    desk.alpaca.swap_keys(desk.numbers[one], desk.numbers[other])
+
+    for account in (one, other):
+        with pytest.raises(ConfigurationError, match="swapped"):
+            desk.run(account)
+
+
+def test_a_key_that_the_broker_does_not_know_does_not_start(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.environ = {name: f"{value}-old" for name, value in desk.environ.items()}
+
+    with pytest.raises(ConfigurationError, match="refuses the credentials") as refusal:
+        desk.run(account)
+
+    assert "secret-of" not in str(refusal.value)
+
+
+def test_the_command_line_starts_without_the_brokers_client() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, cli.main; print('alpaca' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.strip() == "False"
+
+
+def test_two_paper_accounts_trade_the_same_advice_each_on_its_own(desk: Desk) -> None:
+    accounts = [desk.open_account(), desk.open_account()]
+    desk.publish(advice(1))
+
+    with desk.running(accounts[0]), desk.running(accounts[1]):
+        for account in accounts:
+            assert ends(desk.world.await_ends(account, 1)) == {1: 1}
+
+    for account in accounts:
+        assert len(desk.orders(account)) == 1
+        assert [
+            event.envelope.account_name
+            for event in desk.world.log(account)
+            if isinstance(event, OrderIntended)
+        ] == [account]
