@@ -14,6 +14,7 @@ from consumers.logs import LogFormat, bind_run, configure_logs, get_log
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
     before = structlog.get_config()
+    structlog.contextvars.clear_contextvars()  # a dispatcher may have run in this process
     yield
     structlog.configure(**before)
     structlog.contextvars.clear_contextvars()

@@ -23,9 +23,8 @@ from brokers.broker import (
 )
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
-from consumers.dispatcher import decider, submit_gate
+from consumers.dispatcher import decider, submit_gate, tenure
 from consumers.dispatcher.brokerage import wire
-from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
@@ -70,30 +69,6 @@ class Fifos:
             return
         (self._directory / "held").write_text("held")
         (self._directory / "go").read_text()
-
-
-class HeldClock:
-    """Holds in the loop's own thread, before the decision or after the outcome."""
-
-    def __init__(self, clock: Clock, hold: Hold, fifos: Fifos) -> None:
-        self._clock, self._hold, self._fifos = clock, hold, fifos
-        self._decisions = 0
-
-    def now(self) -> datetime:
-        """Hold if this is the place; then tell the real time."""
-        in_loop = threading.current_thread() is threading.main_thread()
-        if in_loop:
-            self._decisions += 1
-        if self._hold is Hold.BEFORE_THE_DECISION_COMMITS and in_loop:
-            self._fifos.hold()
-        # The loop asks for the time to decide, then to write outcomes, then to decide again.
-        if self._hold is Hold.AFTER_THE_OUTCOME and in_loop and self._decisions == 3:
-            self._fifos.hold()
-        return self._clock.now()
-
-    def elapsed_s(self) -> float:
-        """Tell the real time."""
-        return self._clock.elapsed_s()
 
 
 class HeldBroker:
@@ -179,6 +154,23 @@ def plant_a_bug(ticker: str) -> None:
     module.decide = decide
 
 
+def hold_in_the_loop(where: Hold, fifos: Fifos) -> None:
+    """Make the loop stand still as it is about to decide, whatever else it does in between.
+
+    After the outcome: once an order has filled; before the decision commits: at the first advice.
+    """
+    module: Any = tenure
+    sound = module.Tenure._decide  # noqa: SLF001 -- before it asks for the time
+
+    def decide(seat: Any, *rest: object) -> object:  # noqa: ANN401 -- as above
+        executed = seat._log.state.ends.executed  # noqa: SLF001 -- as above
+        if seat.held and (executed or where is Hold.BEFORE_THE_DECISION_COMMITS):
+            fifos.hold()
+        return sound(seat, *rest)
+
+    module.Tenure._decide = decide  # noqa: SLF001 -- as above
+
+
 def hold_before_the_gate(fifos: Fifos) -> None:
     """Make a submitter's thread stand still before it asks whether its POST may start."""
     module: Any = submit_gate
@@ -200,13 +192,12 @@ def main() -> int:
     where, what, gate = Hold(hold), Trouble(trouble), Fifos(Path(fifos))
     if where is Hold.BETWEEN_INTENT_AND_SUBMIT:
         hold_before_the_gate(gate)
+    if where in (Hold.BEFORE_THE_DECISION_COMMITS, Hold.AFTER_THE_OUTCOME):
+        hold_in_the_loop(where, gate)
 
     def wiring(settings: AccountSettings) -> tuple[Broker, Clock]:
         broker, clock = wire(settings)
-        held = HeldBroker(broker, where, what, gate)
-        if isinstance(clock, HistoricalClock):
-            return held, clock
-        return held, HeldClock(clock, where, gate)
+        return HeldBroker(broker, where, what, gate), clock
 
     try:
         run_dispatcher(
