@@ -8,11 +8,12 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from events.avro import Json, avro_schema
+from events.brief import BriefReader, brief_reader
 from events.catalog import EVENTS, NAMESPACE, AnyEvent
 from events.readers import Reader, bare, record_reader
 from events.records import Writer, record_writer
@@ -45,15 +46,26 @@ class _Plan:
     event_type: type[AnyEvent]
     schema: Any
     read: Reader
+    read_briefly: BriefReader | None
 
 
 class Codec:
     """Encode and decode events against one schema source."""
 
-    def __init__(self, source: SchemaSource) -> None:
+    def __init__(self, source: SchemaSource, *, gates_as_text: bool = False) -> None:
+        """Ask `source` nothing yet; see `with_gates_as_text`."""
         self._source = source
+        self._gates_as_text = gates_as_text
         self._writers: dict[type, tuple[bytes, Any, Writer]] = {}
         self._plans: dict[int, _Plan] = {}
+
+    def with_gates_as_text(self) -> Self:
+        """Return a codec in whose decoded events gates are a `GatesText` where they can be.
+
+        The events are equal to those of this codec, the same bytes are undecodable; it takes a
+        fraction of the time where gates are only passed on.
+        """
+        return type(self)(self._source, gates_as_text=True)
 
     def encode(self, event: AnyEvent) -> bytes:
         """Return the wire bytes of `event`.
@@ -94,6 +106,10 @@ class Codec:
             Undecodable: The bytes are no event: the sentence says why.
         """
         plan, data = self._plan_of(data)
+        if plan.read_briefly is not None:
+            brief: AnyEvent | None = plan.read_briefly(data, _HEADER.size)
+            if brief is not None:
+                return brief
         body = BytesIO(data)
         body.seek(_HEADER.size)
         try:
@@ -134,7 +150,12 @@ class Codec:
         event_type = _BY_NAME.get(name)
         if event_type is None:
             raise Undecodable(f"schema id {schema_id} is {name}, which is no event of ours")
-        plan = _Plan(event_type, parse_schema(bare(schema)), record_reader(event_type, schema))
+        plan = _Plan(
+            event_type,
+            parse_schema(bare(schema)),
+            record_reader(event_type, schema),
+            brief_reader(event_type, schema) if self._gates_as_text else None,
+        )
         self._plans[schema_id] = plan
         return plan
 

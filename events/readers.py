@@ -37,23 +37,28 @@ def bare(schema: Any) -> Any:  # noqa: ANN401 -- JSON
     return schema
 
 
-def record_reader(kind: type, schema: Json) -> Reader:
+def record_reader(kind: type, schema: Json, *, as_they_are: frozenset[str] = frozenset()) -> Reader:
     """Return a function from what Avro read by ``bare(schema)`` to an instance of `kind`.
 
     Fields that `kind` does not know are passed over, fields that the writer did not know take
-    their defaults, an enum's unknown symbol becomes ``UNKNOWN``.
+    their defaults, an enum's unknown symbol becomes ``UNKNOWN``. What fields `as_they_are` hold is
+    not converted.
     """
-    return _record(kind, schema, _named(schema, {}))
+    return _record(kind, schema, _named(schema, {}), as_they_are)
 
 
-def _record(kind: type, schema: Json, named: Mapping[str, Json]) -> Reader:
+def _record(
+    kind: type, schema: Json, named: Mapping[str, Json], as_they_are: frozenset[str] = frozenset()
+) -> Reader:
     hints = dict(hints_of(kind))
     written = {one["name"]: one["type"] for one in schema["fields"]}
     strangers = [name for name in written if name not in hints]
     steps = [
         (name, convert)
         for name, node in written.items()
-        if name in hints and (convert := _convert(hints[name], node, named)) is not None
+        if name in hints
+        and name not in as_they_are
+        and (convert := _convert(hints[name], node, named)) is not None
     ]
     twin = mutable_twin(kind)
 

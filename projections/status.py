@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from events.decision import RecommendationDeclined, RecommendationFailed, Verdict
+from events.decision import RecommendationDeclined, RecommendationFailed
 from events.envelope import Envelope, Origin
 from events.identifiers import Leg
 from events.order import (
@@ -21,7 +21,7 @@ from events.order import (
 from projections.precedence import earliest, latest
 from projections.projection import Projection, Readable
 from projections.stage import Json, OtherHalf, Row, Stage, keep_first
-from projections.texts import gates_json, json_text
+from projections.texts import gates_declined, gates_json, json_text
 
 _OPEN: Final = 0
 _END: Final = 1
@@ -132,9 +132,7 @@ def _decision(
 
 
 def _declined_because(event: RecommendationDeclined) -> str:
-    said = [
-        f"{gate.gate}: {gate.reason}" for gate in event.gates if gate.verdict is Verdict.DECLINED
-    ]
+    said = [f"{gate.gate}: {gate.reason}" for gate in gates_declined(event.gates)]
     return "; ".join(said or event.declined_by)
 
 

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring as _quoted
 from typing import Any, Final
 
-from events.decision import GateResult, MarketSeen, OffsetsSeen
+from events.decision import GateResult, MarketSeen, OffsetsSeen, Verdict
+from events.gates_text import GatesText
 from projections.stage import Json
 
 _NUL: Final = "\\u0000"
@@ -40,8 +42,10 @@ def parsed(text: str) -> object:
     return value
 
 
-def gates_json(gates: tuple[GateResult, ...]) -> Json:
+def gates_json(gates: Sequence[GateResult]) -> Json:
     """Return every gate's answer, in the gates' order."""
+    if isinstance(gates, GatesText):
+        return Json(gates.json())
     text = ",".join(
         [
             f'{{"gate":{_quoted(gate.gate)},"verdict":{_quoted(gate.verdict)},'
@@ -51,6 +55,13 @@ def gates_json(gates: tuple[GateResult, ...]) -> Json:
         ]
     )
     return _storable(f"[{text}]")
+
+
+def gates_declined(gates: Sequence[GateResult]) -> list[GateResult]:
+    """Return the gates that declined, in their order."""
+    if isinstance(gates, GatesText):
+        return gates.declined()
+    return [gate for gate in gates if gate.verdict is Verdict.DECLINED]
 
 
 def market_dict(market: MarketSeen) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Projector:
         self.progress = Progress()
         self._settings = settings
         self._cluster = settings.cluster
-        self._codec = codec
+        self._codec = codec.with_gates_as_text()
         self._session = Session(settings.postgres_dsn)
         self._recorder = ProjectionRecorder(
             settings.cluster, codec, timeout_ms=settings.acknowledge_timeout_ms
@@ -57,7 +57,7 @@ class Projector:
                     record_failure=self._recorder,
                     now=SystemClock().now,
                     build=settings.build,
-                    past=LogPast(settings.cluster, codec),
+                    past=LogPast(settings.cluster, self._codec),
                 ),
                 backoff_ms=settings.backoff_ms,
                 backoff_max_ms=settings.backoff_max_ms,

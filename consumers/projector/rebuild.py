@@ -69,7 +69,7 @@ def rebuild(
     recorder.prepare()
     try:
         with ExitStack() as stack:
-            history = stack.enter_context(History(settings.cluster, codec))
+            history = stack.enter_context(History(settings.cluster, codec.with_gates_as_text()))
             buildings = start_building(settings, history, projections, stack)
             _catch_up(history, buildings, on_progress)
             return [_finish(settings, history, recorder, one) for one in buildings]
