@@ -125,8 +125,8 @@ class AlpacaHttp:
                 `CredentialsRefused` where our key is not known.
         """
         reply = self.send("GET", path, parameters=parameters)
-        if reply.status == HTTPStatus.NOT_FOUND:
-            return None
+        if reply.status == HTTPStatus.NOT_FOUND and isinstance(reply.json(), dict):
+            return None  # said by the broker itself, not by somebody in between
         if reply.status == HTTPStatus.UNAUTHORIZED:
             raise CredentialsRefused(f"{self._host} does not know this key: {said(reply)}")
         found = reply.json() if reply.status == HTTPStatus.OK else None

@@ -8,7 +8,7 @@ from typing import Final
 
 from accounts.decide import error_text
 from accounts.evolve import evolve
-from accounts.halting import halt_after_failures
+from accounts.halting import halt_after_failures, halt_after_refused_credentials
 from accounts.state import AccountState, OpenOrder, TradingStatus
 from brokers.broker import Broker, OrderRequest
 from consumers.clock import Clock
@@ -18,6 +18,7 @@ from consumers.dispatcher.outcomes import (
     IsUnclear,
     NeverSent,
     Reported,
+    WasRefused,
     Writer,
     events_of,
     incident,
@@ -35,10 +36,10 @@ from consumers.dispatcher.submitter import (
 )
 from consumers.dispatcher.telling import tell
 from consumers.logs import get_log
-from events.account import IncidentRecorded
+from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
 from events.identifiers import ClientOrderId
-from events.order import OrderIntended, OrderResent
+from events.order import OrderIntended, OrderResent, RejectionClass
 
 TURNED_AWAY_PAUSE_S_MAX: Final = 30.0
 
@@ -162,7 +163,7 @@ class Orders:
                 found.add(event, record)
             halt = halt_after_failures(
                 found.state, writer.author, _recommendation(told), writer.now
-            )
+            ) or _halt_after_refusal(fact, found.state, writer)
             if halt is not None:
                 found.add(halt, encode(halt))
         return found
@@ -239,6 +240,14 @@ class Orders:
                 return NeverSent(order=answer.order, why="the broker does not have it")
             case _:
                 return answer
+
+
+def _halt_after_refusal(fact: Fact, state: AccountState, writer: Writer) -> AccountHalted | None:
+    if not isinstance(fact, WasRefused):
+        return None
+    if fact.refusal.rejection_class is not RejectionClass.CREDENTIALS:
+        return None
+    return halt_after_refused_credentials(state, str(fact.refusal), writer.author, writer.now)
 
 
 def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int]:

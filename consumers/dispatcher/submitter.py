@@ -156,7 +156,7 @@ class Submitter:
             try:
                 report = self._broker.submit(request)
             except OrderRefused as error:
-                return WasRefused(order=order, refusal=error)
+                return self._refused(order, attempt, error)
             except OrderNotAccepted as error:
                 why = f"not accepted by the broker: {error}"
                 return TurnedAway(NeverSent(order=order, why=why, attempt=attempt))
@@ -166,6 +166,18 @@ class Submitter:
                     self._say_bug(order, error)
                 return IsUnclear(order=order, attempt=attempt, how=error_text(error))
             return Reported(order=order, report=report, looked_up=False)
+
+    def _refused(self, order: ClientOrderId, attempt: int, refusal: OrderRefused) -> Answer:
+        """A re-send may be refused for what its own hidden twin costs: that is no refusal."""
+        if attempt == 1 or self._broker.ledger_is_final:
+            return WasRefused(order=order, refusal=refusal)
+        answer = self._find(order)
+        if isinstance(answer, NotFound):
+            return WasRefused(order=order, refusal=refusal)
+        if isinstance(answer, NoAnswer):
+            how = f"sent again and refused ({refusal}), and then: {answer.why}"
+            return IsUnclear(order=order, attempt=attempt, how=how)
+        return answer
 
     def _find(self, order: ClientOrderId) -> Answer:
         asked_at = self._elapsed_s()
