@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from events.catalog import LOG_EVENTS
 from events.envelope import Origin
 from projections.account_books import step
 from projections.account_rows import AccountStateRow, PositionRow, rows
@@ -45,6 +46,7 @@ WHERE p.account_name = s.account_name
 ACCOUNTS: Final = Projection(
     name="accounts",
     reads_logs=True,
+    events=frozenset(LOG_EVENTS),  # each moves `log_offset`, and nearly each the account
     tables=("account_positions", "account_state"),
     stages=(
         Stage(

@@ -23,6 +23,8 @@ def rows_of(projection: Projection, record: Record) -> list[Row]:
         Exception: Whatever the projection's own function raised: a bug of ours.
     """
     if record.event is not None:
+        if type(record.event) not in projection.events:
+            return []
         return list(projection.rows(record.event, record.origin))
     if record.passed_over is not None or account_of(record.origin.topic) is None:
         return []  # nobody's event here, or a door's dead letter

@@ -81,6 +81,7 @@ def _moment(text: str | None) -> datetime | None:
 DEAD_LETTERS: Final = Projection(
     name="dead-letters",
     topics=frozenset({TOPIC.name}),
+    events=frozenset({DeadLetter}),
     tables=("dead_letters",),
     stages=(
         Stage(

@@ -171,6 +171,16 @@ FAILURES: Final = Projection(
     name="failures",
     topics=frozenset({PROJECTION_FAILURES.name}),
     reads_logs=True,
+    events=frozenset(
+        {
+            RecommendationFailed,
+            OrderRejected,
+            IncidentRecorded,
+            CommandRefused,
+            ProjectionFailed,
+            ProjectionSettled,
+        }
+    ),
     tables=("dispatch_failures",),
     stages=(
         Stage(

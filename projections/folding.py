@@ -57,6 +57,7 @@ class Folds:
         """Start with nothing folded; without a `past` folds can only go on from the beginning."""
         self._name = projection.name
         self._folding = projection.folding
+        self._events = projection.events
         self._past = past
         self._standing: dict[Partition, Standing] = {}
         self._faults: dict[Partition, Exception] = {}
@@ -119,7 +120,7 @@ class Folds:
                 raise self._faults[partition]
             if self.next_offset(partition) == known[partition]:
                 ahead[partition] = self._after(partition, some, offset)
-                if some:
+                if some and ahead[partition].folded is not None:
                     rows.extend(self._folding.rows(ahead[partition].folded))
             elif some:
                 raise FoldBehind(
@@ -153,9 +154,12 @@ class Folds:
         folding: Folding[Any] | None = self._folding
         folded = self._standing.get(partition, Standing()).folded
         for record in records:
+            if record.passed_over is not None:
+                continue
             if record.event is None or folding is None:
                 raise Unreadable(record.unreadable or "the record cannot be read")
-            folded = folding.step(folded, record.event, record.origin)
+            if type(record.event) in self._events:
+                folded = folding.step(folded, record.event, record.origin)
         return Standing(offset, folded)
 
 

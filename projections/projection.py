@@ -35,18 +35,18 @@ class Projection:
 
     `rows` is pure: no I/O, no clock, nothing random. The order in which rows are merged does not
     matter. `derive` is SQL that runs after the merges, for tables computed from the staged keys.
-    Of events that are not among `events`, where that is given, `rows` makes nothing: they need not
-    even be decoded. A `folding` makes rows of what all events of a log come to, in the log's order.
+    Only what is among `events` is shown to it: nothing else need even be decoded. A `folding` makes
+    rows of what these events of a log come to, in the log's order.
     """
 
     name: str
     topics: frozenset[str] = frozenset()
     reads_logs: bool = False
+    events: frozenset[type]
     tables: tuple[str, ...]
     stages: tuple[Stage, ...]
     rows: Callable[[Readable, Origin], Iterable[Row]]
     derive: str | None = None
-    events: frozenset[type] | None = None
     folding: Folding[Any] | None = None
 
     def reads(self, topic: str) -> bool:
@@ -54,8 +54,6 @@ class Projection:
         return topic in self.topics or (self.reads_logs and account_of(topic) is not None)
 
 
-def events_read(projections: Iterable[Projection]) -> frozenset[type] | None:
-    """Return the event types that any of `projections` reads, None where that is every one."""
-    named = [projection.events for projection in projections]
-    read = [events for events in named if events is not None]
-    return frozenset().union(*read) if len(read) == len(named) else None
+def events_read(projections: Iterable[Projection]) -> frozenset[type]:
+    """Return the event types that any of `projections` reads."""
+    return frozenset[type]().union(*(projection.events for projection in projections))

@@ -102,6 +102,7 @@ def _option(option: OptionQuote) -> Json:
 RECOMMENDATIONS: Final = Projection(
     name="recommendations",
     topics=frozenset({TOPIC.name}),
+    events=frozenset({RecommendationIssued}),
     tables=("dispatch_recommendations",),
     stages=(
         Stage(

@@ -86,6 +86,7 @@ _KEY: Final = ("account_name", "run_id")
 RUNS: Final = Projection(
     name="runs",
     reads_logs=True,
+    events=frozenset({DispatcherStarted, DispatcherStopped}),
     tables=("dispatcher_runs",),
     stages=(
         Stage(

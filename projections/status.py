@@ -199,6 +199,20 @@ WHERE t.status_precedence IS NULL OR excluded.status_precedence > t.status_prece
 STATUS: Final = Projection(
     name="status",
     reads_logs=True,
+    events=frozenset(
+        {
+            OrderIntended,
+            RecommendationDeclined,
+            OrderResent,
+            OrderAccepted,
+            OrderOutcomeUnknown,
+            OrderRejected,
+            RecommendationFailed,
+            OrderFilled,
+            OrderCanceled,
+            OrderExpired,
+        }
+    ),
     tables=("recommendation_status",),
     stages=(_DECISIONS, _STATUSES),
     rows=rows,

@@ -1,11 +1,15 @@
 """A fold stands where the tables do: it goes on, reads what it lacks, and is never ahead."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
+from events.catalog import LOG_EVENTS
+from events.decision import RecommendationDeclined
 from events.envelope import Origin
 from events.identifiers import AccountName
+from events.order import OrderIntended
 from projections.faults import FoldBehind
 from projections.folding import Folds
 from projections.projection import Folding, Projection, Readable
@@ -27,6 +31,7 @@ def row(offsets: tuple[int, ...]) -> Iterable[Row]:
 SEEN = Projection(
     name="seen",
     reads_logs=True,
+    events=frozenset(LOG_EVENTS),
     tables=(),
     stages=(),
     rows=lambda _event, _origin: (),
@@ -145,3 +150,23 @@ def test_a_past_that_cannot_be_folded_stops_its_own_account_only(past: Remembere
     assert rows == [(0, 1)]
     with pytest.raises(ValueError, match="its head is gone"):
         told(folds, past, 4, 5)
+
+
+def test_a_fold_takes_no_notice_of_what_it_does_not_read() -> None:
+    log = Log(AccountName("tiny"))
+    log.declined(1)
+    log.intended(2)
+    log.declined(3)
+    intents = replace(SEEN, events=frozenset({OrderIntended}))
+    whole = log.records()
+    passed_over = [
+        replace(record, event=None, passed_over=RecommendationDeclined) if at != 1 else record
+        for at, record in enumerate(whole)
+    ]
+
+    for records in (whole, passed_over):
+        folds = Folds(intents, None)
+        before, ahead = folds.told(records[:1], known={PLACE: 0}, to={PLACE: 1})
+        folds.keep(ahead)
+        after, _ = folds.told(records[1:], known={PLACE: 1}, to={PLACE: 3})
+        assert (before, after) == ([], [(1,)])

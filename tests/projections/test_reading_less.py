@@ -1,18 +1,23 @@
 """What a projection does not read is not decoded, and what is written faster reads the same."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.catalog import LOG_EVENTS
-from events.decision import GateResult, Verdict
+from events.account import DispatcherStarted
+from events.catalog import EVENTS, LOG_EVENTS
+from events.decision import GateResult, RecommendationDeclined, Verdict
 from events.envelope import Origin
 from events.identifiers import AccountName
+from events.order import OrderIntended
+from projections.accounts import ACCOUNTS
 from projections.catalog import PROJECTIONS
 from projections.executions import EXECUTIONS
-from projections.projection import events_read
+from projections.projection import Readable, events_read
 from projections.record import Record, read_record
+from projections.stage import Row
 from projections.status import STATUS
 from projections.texts import gates_json
 from tests.projections.driving import Driver, rows
@@ -46,18 +51,45 @@ def read_for_executions(log: Log, values: list[bytes]) -> list[Record]:
 
 def test_a_projection_that_names_what_it_reads_makes_nothing_of_anything_else() -> None:
     origin = Origin(topic="dispatch.events.tiny", partition=0, offset=0)
-    naming = [projection for projection in PROJECTIONS if projection.events is not None]
-    assert EXECUTIONS in naming
 
-    for projection in naming:
-        for kind in LOG_EVENTS:
-            if kind not in (projection.events or ()):
-                assert list(projection.rows(example(kind), origin)) == []
+    for projection in PROJECTIONS:
+        for kind in EVENTS:
+            made = list(projection.rows(example(kind), origin))
+            assert not made or kind in projection.events
 
 
-def test_everything_is_decoded_where_one_projection_of_several_reads_everything() -> None:
-    assert STATUS.events is None
-    assert events_read([EXECUTIONS, STATUS]) is None
+def test_what_any_projection_reads_is_decoded_once_for_all() -> None:
+    assert RecommendationDeclined not in EXECUTIONS.events
+    assert RecommendationDeclined in STATUS.events
+
+    read = events_read([EXECUTIONS, STATUS])
+
+    assert read == EXECUTIONS.events | STATUS.events
+    assert DispatcherStarted not in read
+
+
+def test_the_accounts_are_summed_up_from_every_event_of_their_logs() -> None:
+    assert frozenset(LOG_EVENTS) == ACCOUNTS.events
+
+
+def test_a_projection_is_not_shown_what_only_its_neighbour_reads(database: str) -> None:
+    log = Log(AccountName("tiny"))
+    log.declined(1)
+    log.intended(2)
+    [declined, intended] = log.records()
+    assert declined.event is not None
+    shown: list[type] = []
+
+    def rows_of(event: Readable, _origin: Origin) -> list[Row]:
+        shown.append(type(event))
+        return []
+
+    driver = Driver(database, replace(EXECUTIONS, rows=rows_of))
+    applied = driver.apply([declined, intended])
+    driver.close()
+
+    assert shown == [OrderIntended]
+    assert (applied.applied, applied.failed) == (2, 0)
 
 
 def test_a_decline_is_passed_over_and_the_order_after_it_applied(database: str) -> None:
