@@ -134,8 +134,20 @@ class Broker(Protocol):
         """Return whose account this is."""
         ...
 
+    def listen(self) -> None:
+        """Begin to hear of orders without asking, as far as the broker tells; waits for nothing."""
+        ...
+
+    def hush(self) -> None:
+        """Hear no more; waits for nothing."""
+        ...
+
     def updates(self) -> Iterator[OrderReport]:
         """Return the order updates that have come in since the last call, without waiting."""
+        ...
+
+    def orders_free(self) -> int:
+        """Return how many new orders may be sent now without being turned away for their number."""
         ...
 
 

@@ -34,6 +34,7 @@ from events.values import money
 
 FILL_MODEL: Final = "reference_price_with_slippage"
 _BASIS_POINTS: Final = Decimal(10_000)
+_ANY_NUMBER: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,16 @@ class SimulatedBroker:
     def account(self) -> BrokerAccount:
         """Return the account number; a simulated broker keeps no cash of its own."""
         return BrokerAccount(number=self._account_number)
+
+    def listen(self) -> None:
+        """Hear nothing; see `updates`."""
+
+    def hush(self) -> None:
+        """Hear nothing; see `updates`."""
+
+    def orders_free(self) -> int:
+        """Return more than anybody sends: nobody counts."""
+        return _ANY_NUMBER
 
     def updates(self) -> Iterator[OrderReport]:
         """Return nothing: all there is to know stands in the answer to `submit`."""

@@ -1,6 +1,6 @@
 """Alpaca's paper account as a `Broker`: one call to `submit` is at most one POST."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -17,6 +17,7 @@ from brokers.alpaca.bodies import (
 from brokers.alpaca.classify import Outcome, PostAnswer, Verdict, classify
 from brokers.alpaca.orders import order_body
 from brokers.alpaca.transport import AlpacaHttp, Reply, said
+from brokers.alpaca.updates import Backfill, TradeUpdates
 from brokers.books import BrokerBooks
 from brokers.broker import BrokerAccount, BrokerPosition, Fill, OrderReport, OrderRequest
 from brokers.errors import (
@@ -44,9 +45,13 @@ class AlpacaPaperBroker:
 
     ledger_is_final: Final = False
 
-    def __init__(self, http: AlpacaHttp) -> None:
-        """Trade through `http`, whose key names the account."""
+    def __init__(
+        self, http: AlpacaHttp, stream: Callable[[Backfill], TradeUpdates] | None = None
+    ) -> None:
+        """Trade through `http`, whose key names the account; `stream` makes what is listened to."""
         self.http: Final = http
+        self._stream = stream
+        self._heard: TradeUpdates | None = None
 
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order; see `Broker.submit`."""
@@ -178,9 +183,26 @@ class AlpacaPaperBroker:
             activities=tuple(activities),
         )
 
+    def listen(self) -> None:
+        """Begin to hear the account's trade updates; see `Broker.listen`."""
+        self.hush()
+        if self._stream is not None:
+            self._heard = self._stream(self.orders_since)
+            self._heard.listen()
+
+    def hush(self) -> None:
+        """Hear no more; see `Broker.hush`."""
+        if self._heard is not None:
+            self._heard.close()
+            self._heard = None
+
     def updates(self) -> Iterator[OrderReport]:
-        """Return nothing: orders are looked up until they have ended."""
-        return iter(())
+        """Return the order updates that have come in; see `Broker.updates`."""
+        return iter(()) if self._heard is None else self._heard.drain()
+
+    def orders_free(self) -> int:
+        """Return what the account's rate budget leaves to new orders."""
+        return self.http.budget.orders_free()
 
     def _orders(self, **wanted: str) -> list[Any]:
         """Return all pages: each starts after the last order of the one before."""

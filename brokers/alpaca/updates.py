@@ -6,11 +6,13 @@ carries cumulative figures, and the log takes up what it does not know yet.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -21,7 +23,8 @@ from brokers.broker import OrderReport
 OVERLAP: Final = timedelta(minutes=5)
 """How far before the last word a new connection asks back: clocks differ, and words are late."""
 
-_CLOSE_S: Final = 5.0
+Backfill: TypeAlias = Callable[[datetime], list[OrderReport]]
+"""Returns every order that was created since a time, or raises `BrokerUnavailable`."""
 
 
 class TradeUpdates:
@@ -31,7 +34,7 @@ class TradeUpdates:
         self,
         url: str,
         credentials: Credentials,
-        backfill: Callable[[datetime], list[OrderReport]],
+        backfill: Backfill,
         now: Callable[[], datetime],
     ) -> None:
         """Be ready to listen at `url`, such as ``wss://paper-api.alpaca.markets/stream``."""
@@ -62,12 +65,9 @@ class TradeUpdates:
                 return
 
     def close(self) -> None:
-        """Stop listening."""
-        if self._thread is None:
-            return
-        self._stream._should_run = False  # noqa: SLF001 -- `stop` waits for a loop that may be gone
-        self._stream._stop_stream_queue.put_nowait({"should_stop": True})  # noqa: SLF001 -- as above
-        self._thread.join(_CLOSE_S)
+        """Stop listening, at once and without waiting; once closed it listens no more."""
+        if self._stream is not None:
+            self._stream.end()
 
     def _made(self) -> Any:  # noqa: ANN401 -- alpaca-py's, imported late
         # It takes a second to import, and most commands listen to nothing.
@@ -79,9 +79,31 @@ class TradeUpdates:
             """Asks back at each connection, once it is sure to miss nothing more."""
 
             async def _start_ws(self) -> None:
-                await super()._start_ws()  # type: ignore[no-untyped-call]
-                await asyncio.to_thread(outer._ask_back)
+                try:
+                    await super()._start_ws()  # type: ignore[no-untyped-call]
+                    await asyncio.to_thread(outer._ask_back)
+                except Exception as error:
+                    outer._log.warning(
+                        "trade_updates_unavailable", error=f"{type(error).__name__}: {error}"
+                    )
+                    raise
 
+            def end(self) -> None:
+                """Let the thread run out: alpaca-py's own way waits up to 5 s for it."""
+                self._should_run = False
+                loop = self._loop
+                if loop is None or loop.is_closed():
+                    return
+                with suppress(RuntimeError):  # the loop has ended meanwhile
+                    asyncio.run_coroutine_threadsafe(self._end(), loop)
+
+            async def _end(self) -> None:
+                if self._stop_stream_event is not None:
+                    self._stop_stream_event.set()
+                await self.close()
+
+        # What it tells of a broken connection is told here, in lines of ours.
+        logging.getLogger("alpaca.trading.stream").disabled = True
         stream = Stream(
             self._credentials.key_id.get_secret_value(),
             self._credentials.secret.get_secret_value(),
@@ -92,9 +114,15 @@ class TradeUpdates:
         return stream
 
     def _ask_back(self) -> None:
-        since = self._heard_at - OVERLAP
-        self._heard_at = self._now()
-        for report in self._backfill(since):
+        now = self._now()
+        missed = self._backfill(self._heard_at - OVERLAP)
+        self._log.info(
+            "trade_updates_heard",
+            silent_s=round((now - self._heard_at).total_seconds(), 3),
+            asked_back=len(missed),
+        )
+        self._heard_at = now
+        for report in missed:
             self._reports.put(report)
 
     async def _take(self, message: Any) -> None:  # noqa: ANN401 -- a foreign message

@@ -13,6 +13,7 @@ from brokers.alpaca.data import AlpacaData
 from brokers.alpaca.market import AlpacaMarket, ContractWindow
 from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp
+from brokers.alpaca.updates import Backfill, TradeUpdates
 from brokers.broker import Broker, MarketData
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock
@@ -29,7 +30,7 @@ _BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 def wire(account: AccountSettings) -> tuple[Broker, Clock]:
     """Return the broker and the clock that an account's settings ask for."""
     if account.alpaca is not None:
-        return AlpacaPaperBroker(_http(account.alpaca)), SystemClock()
+        return _paper(account.alpaca), SystemClock()
     terms = account.simulation
     broker = SimulatedBroker(
         account_number=account.broker_account_number,
@@ -68,6 +69,13 @@ def contract_window(limits: Limits) -> ContractWindow:
         open_interest_min=limits.option_open_interest_min,
         volume_min=limits.option_volume_min,
     )
+
+
+def _paper(at: AlpacaSettings) -> AlpacaPaperBroker:
+    def stream(backfill: Backfill) -> TradeUpdates:
+        return TradeUpdates(at.stream_url, at.credentials, backfill, SystemClock().now)
+
+    return AlpacaPaperBroker(_http(at), stream)
 
 
 def _http(at: AlpacaSettings) -> AlpacaHttp:

@@ -10,7 +10,7 @@ from accounts.decide import error_text
 from accounts.evolve import evolve
 from accounts.halting import halt_after_failures, halt_after_refused_credentials
 from accounts.state import AccountState, OpenOrder, TradingStatus
-from brokers.broker import Broker, OrderRequest
+from brokers.broker import Broker, OrderReport, OrderRequest
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
 from consumers.dispatcher.outcomes import (
@@ -73,6 +73,8 @@ class Orders:
     ) -> None:
         """Be ready to submit, with an open gate that asks `glass` before each POST."""
         self._simulated = simulated
+        self._broker = broker
+        self._early: list[Reported] = []
         self.gate = SubmitGate(clock, glass)
         self._cancelling = Cancelling(clock.elapsed_s)
         self._submitter = Submitter(broker, self.gate, clock.elapsed_s)
@@ -126,6 +128,29 @@ class Orders:
         """Look `orders` up until the log knows their fate."""
         self._settling.watch(orders)
 
+    def listen(self) -> None:
+        """Begin to take up what the broker tells without being asked."""
+        self._broker.listen()
+
+    @property
+    def free(self) -> int:
+        """Return how many new orders the broker would take now."""
+        return self._broker.orders_free()
+
+    def told(self, reports: Iterable[OrderReport]) -> None:
+        """Take up what the broker told by itself, or of all orders at once.
+
+        While a call about an order is under way its own answer comes first: what a POST came to
+        must not be written after what followed from it.
+        """
+        self._early += [
+            Reported(order=report.client_order_id, report=report, looked_up=True)
+            for report in reports
+        ]
+        waits = [fact for fact in self._early if self._submitter.is_outstanding(fact.order)]
+        self._facts += [fact for fact in self._early if fact not in waits]
+        self._early = waits
+
     def ask(self) -> None:
         """Start the look-ups that are due."""
         unwritten = {fact.order for fact in self._facts}
@@ -142,6 +167,7 @@ class Orders:
             fact = self._weigh(answer)
             if fact is not None:
                 self._facts.append(fact)
+        self.told(self._broker.updates())
         # Whatever is held is not sent again: there is nothing to wait for.
         now = self._elapsed_s() if self.gate.level < Level.CLOSED else inf
         self._facts += [fact for due_s, fact in self._turned_away if due_s <= now]
@@ -208,6 +234,7 @@ class Orders:
         """Start no POST any more, and let those under way go."""
         self.gate.shut(reason)
         self._submitter.close()
+        self._broker.hush()
 
     def _submit(
         self, order: OpenOrder, event: OrderIntended | OrderResent, stamped_at_s: float

@@ -68,6 +68,7 @@ class Tenure:
         self._idle = False
         self._abandoned = False
         self._aborts_in_row = 0
+        self._waits_for_the_budget = False
         self._began_at = SystemClock().now()
         self._say = get_log(account_name=decider.author.account)
         self.counts: Final = Counts()
@@ -102,6 +103,7 @@ class Tenure:
         """
         follow(self._orders.gate, self._log.state.trading)
         self._intake.clear(start)
+        self._orders.listen()
         self._orders.watch(self._log.state.orders.values())
         waiting = self._commands.read_to_end(self._log.state.next_command_offset)
         self._commanding.take_in(waiting)
@@ -224,7 +226,7 @@ class Tenure:
 
     def _decide(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
         batch = self._next_batch(tuning, ended=ends_at is not None and self._read_to(ends_at))
-        room = tuning.max_unsubmitted - self._orders.calls_under_way
+        room = self._room(tuning, waiting=bool(batch))
         if isinstance(self._clock, HistoricalClock):
             room = len(batch)
             for incoming in batch:
@@ -255,6 +257,14 @@ class Tenure:
             self._intake.drop(decisions.taken)
             self._count(decisions)
             self._orders.start(decisions.events, self._log.state, stamped_at_s)
+
+    def _room(self, tuning: TuningSettings, *, waiting: bool) -> int:
+        """How many orders may be intended: what is under way may not have been counted yet."""
+        free = self._orders.free
+        if waiting and free <= 0 and not self._waits_for_the_budget:
+            self._say.info("waiting_for_the_rate_budget", held=self.held)
+        self._waits_for_the_budget = free <= 0
+        return min(tuning.max_unsubmitted, free) - self._orders.calls_under_way
 
     def _next_batch(self, tuning: TuningSettings, *, ended: bool) -> list[Incoming]:
         batch = self._intake.batch(tuning.max_batch, ended=ended)

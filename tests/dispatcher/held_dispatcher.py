@@ -136,6 +136,15 @@ class HeldBroker:
             raise RuntimeError("a bad revision crashes in its checks")
         return self._broker.account()
 
+    def listen(self) -> None:
+        self._broker.listen()
+
+    def hush(self) -> None:
+        self._broker.hush()
+
+    def orders_free(self) -> int:
+        return self._broker.orders_free()
+
     def updates(self) -> Iterator[OrderReport]:
         return self._broker.updates()
 
