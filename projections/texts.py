@@ -36,7 +36,7 @@ def parsed(text: str) -> object:
         return text
     try:
         value: object = json.loads(text)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        _STRICT.encode(value).encode()
     except (ValueError, RecursionError):  # no JSON, half a character, a number beyond all bounds
         return text
     return value
@@ -94,4 +94,5 @@ def _plain(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in a JSON column")
 
 
+_STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ENCODER: Final = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))

@@ -1,5 +1,6 @@
 """Run the projector: until it is told to stop, or until the tables have what there was."""
 
+import gc
 from dataclasses import replace
 from threading import Event
 
@@ -33,6 +34,7 @@ def run_projector(
     projector = Projector(settings, codec)
     try:
         projector.prepare(stop)
+        gc.freeze()  # all that stands by now stays: no use in going through it every few batches
         ends = committed_ends(settings.cluster, settings.projections) if until_caught_up else None
         while not stop.is_set():
             progress = projector.step()
@@ -46,4 +48,5 @@ def run_projector(
         get_log().critical("projection_checkpoint_lost", error=str(error))
         raise Fenced(str(error)) from error
     finally:
+        gc.unfreeze()
         projector.close()
