@@ -55,6 +55,8 @@ class Running:
     process: subprocess.Popen[bytes]
     log: Path
     fifos: Path
+    end_awaited: bool = False
+    """Whether the test has waited for its end, and so knows how it ended."""
 
     def await_hold(self) -> None:
         """Wait until it stands where it was told to stand."""
@@ -80,6 +82,7 @@ class Running:
 
     def exit_code(self) -> int:
         """Wait for its end."""
+        self.end_awaited = True
         return self.process.wait(PATIENCE_S)
 
     def said(self) -> str:
@@ -265,7 +268,8 @@ dsn = "{self.services.postgres_dsn}"
         deadline = time.monotonic() + PATIENCE_S
         while not there(events := self.log(account)):
             for running in self.started:
-                assert running.process.poll() in (None, 0, 8, -9), running.said()
+                well = running.end_awaited or running.process.poll() in (None, 0, 8, -9)
+                assert well, running.said()
             assert time.monotonic() < deadline, [type(event).__name__ for event in events]
         return events
 
