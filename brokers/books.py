@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from brokers.broker import BrokerAccount, BrokerPosition, OrderReport
 
@@ -41,3 +42,16 @@ class BrokerBooks:
     positions: tuple[BrokerPosition, ...]
     orders: tuple[OrderReport, ...]
     activities: tuple[Activity, ...] = ()
+
+
+@runtime_checkable
+class KeepsBooks(Protocol):
+    """A broker whose books may differ from ours: it trades with others than us."""
+
+    def books(self, since: datetime, asked_at: datetime) -> BrokerBooks:
+        """Return what the broker has, with orders and activities since `since`.
+
+        Raises:
+            BrokerUnavailable: No answer could be had.
+        """
+        ...

@@ -88,7 +88,8 @@ class TuningSettings(Table):
 
     `submit_window_ms` must end before a standby may take the seat (`session_timeout_ms`);
     `answer_within_ms` is that window plus the total deadline of one HTTP request. A snapshot is
-    written after so many events of the log, at most once in `snapshot_pause_ms`.
+    written after so many events of the log, at most once in `snapshot_pause_ms`. Every
+    `reconcile_interval_ms` our books are held against those of a broker that keeps any.
     """
 
     submit_window_ms: Annotated[Whole, Field(gt=0)] = 3_000
@@ -101,6 +102,7 @@ class TuningSettings(Table):
     max_unsubmitted: Annotated[Whole, Field(gt=0, le=16)] = 16
     snapshot_every_events: Annotated[Whole, Field(gt=0)] = 10_000
     snapshot_pause_ms: Annotated[Whole, Field(ge=0)] = 30_000
+    reconcile_interval_ms: Annotated[Whole, Field(ge=100)] = 60_000
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

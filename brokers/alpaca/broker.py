@@ -37,6 +37,9 @@ _GONE: Final = 422
 _JUST_BEFORE: Final = timedelta(milliseconds=1)
 """Alpaca's ``after`` leaves out what happened at that very time."""
 
+_BOOKED_BY_THE_DAY: Final = timedelta(days=2)
+"""An option's end is booked on a day, without a time, and told on the next one."""
+
 _T = TypeVar("_T")
 
 
@@ -172,7 +175,7 @@ class AlpacaPaperBroker:
         orders |= {order.broker_order_id: order for order in self.orders_since(since)}
         activities = [
             found
-            for entry in self.activities("OPEXP,OPASN,OPEXC", since)
+            for entry in self.activities("OPEXP,OPASN,OPEXC", since - _BOOKED_BY_THE_DAY)
             if (found := entry.adjustment()) is not None
         ]
         return BrokerBooks(

@@ -11,6 +11,7 @@ from typing import Final
 from confluent_kafka import Consumer, TopicPartition
 
 from accounts.state import AccountState
+from brokers.books import KeepsBooks
 from brokers.broker import Broker
 from brokers.errors import BrokerUnavailable, CredentialsRefused
 from consumers.clock import Clock, SystemClock
@@ -31,6 +32,7 @@ from consumers.dispatcher.opening import (
     start_offset,
 )
 from consumers.dispatcher.orders import Orders
+from consumers.dispatcher.reconciler import Reconciler
 from consumers.dispatcher.seat import Seat
 from consumers.dispatcher.snapshot_writer import SnapshotWriter
 from consumers.dispatcher.tenure import Tenure
@@ -260,6 +262,7 @@ class Dispatcher:
             self._recommendations,
             commands=self._commands,
             commanding=Commanding(decider, glass),
+            reconciler=self._reconciler(),
         )
         now = SystemClock().now()
         if state.opened is None:
@@ -284,6 +287,13 @@ class Dispatcher:
             took_ms=round((time.monotonic() - began) * 1000),
         )
         return start
+
+    def _reconciler(self) -> Reconciler | None:
+        """A broker that nobody but us trades with has no books of its own."""
+        broker = self._with.broker
+        if not isinstance(broker, KeepsBooks):
+            return None
+        return Reconciler(broker, self._with.clock, self._tuning.reconcile_interval_ms)
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._tenure is None:

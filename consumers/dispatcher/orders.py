@@ -10,7 +10,7 @@ from accounts.decide import error_text
 from accounts.evolve import evolve
 from accounts.halting import halt_after_failures, halt_after_refused_credentials
 from accounts.state import AccountState, OpenOrder, TradingStatus
-from brokers.broker import Broker, OrderReport, OrderRequest
+from brokers.broker import Broker, OrderReport, OrderRequest, OrderStatus
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
 from consumers.dispatcher.outcomes import (
@@ -150,6 +150,13 @@ class Orders:
         waits = [fact for fact in self._early if self._submitter.is_outstanding(fact.order)]
         self._facts += [fact for fact in self._early if fact not in waits]
         self._early = waits
+
+    def cancel_late(self, reports: Iterable[OrderReport]) -> None:
+        """Start to cancel what still works though our log has ended it."""
+        for report in reports:
+            if report.status is OrderStatus.WORKING:
+                get_log().info("order_cancel_asked", order=report.client_order_id)
+                self._submitter.cancel(report.client_order_id, report.broker_order_id)
 
     def ask(self) -> None:
         """Start the look-ups that are due."""

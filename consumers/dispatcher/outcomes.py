@@ -192,7 +192,7 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
             broker_order_id=report.broker_order_id,
             adopted=fact.looked_up,
         )
-    yield from _fills(report, order, writer)
+    yield from fills_of(report, order, writer)
     filled = report.fills[-1].cumulative_quantity if report.fills else Decimal(0)
     if report.status is OrderStatus.CANCELED:
         yield OrderCanceled(
@@ -210,7 +210,8 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
         )
 
 
-def _fills(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[OrderFilled]:
+def fills_of(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[OrderFilled]:
+    """Yield the fills of `report` that the log does not know, each by its cumulative quantity."""
     known, notional = order.cumulative_quantity, order.cumulative_notional
     told = Decimal(0)
     for fill in report.fills:

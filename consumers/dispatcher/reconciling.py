@@ -9,10 +9,11 @@ own activity, once.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from accounts.calendar import exchange_day
 from accounts.decide import plain_text
 from accounts.state import ZERO, AccountState
 from brokers.books import Activity, ActivityKind, BrokerBooks
@@ -25,6 +26,8 @@ from events.identifiers import CLIENT_ORDER_ID_LENGTH_MAX, Leg, RecommendationId
 from events.values import money, quantity
 
 DIFFERENCES_MAX: Final = 50
+END_BOOKED_WITHIN: Final = timedelta(days=5)
+_OCC: Final = re.compile(r"[A-Z]{1,6}(?P<expiry>\d{6})[CP]\d{8}")
 _OWN: Final = re.compile(r"(?P<account>[a-z0-9-]+)-(?P<number>\d{1,19})-(?P<leg>entry|stop|target)")
 _HASHED: Final = re.compile(rf"_[0-9a-f]{{{CLIENT_ORDER_ID_LENGTH_MAX - 1}}}")
 _KINDS: Final = {
@@ -76,7 +79,7 @@ def compare(state: AccountState, books: BrokerBooks) -> Comparison:
 
 
 def reconciled(
-    comparison: Comparison, books: BrokerBooks, author: Author, now: datetime
+    differences: Iterable[str], books: BrokerBooks, author: Author, now: datetime
 ) -> AccountReconciled:
     """Return the event that says what was found, and the broker's figures."""
     account = books.account
@@ -84,7 +87,7 @@ def reconciled(
         envelope=author.about(
             f"reconciliation:{now.isoformat()}", roles.RECONCILED, occurred_at=now
         ),
-        differences=tuple(plain_text(one) for one in comparison.differences),
+        differences=tuple(plain_text(one) for one in differences),
         broker_cash=_money(account.cash),
         broker_equity=_money(account.equity),
         broker_last_equity=_money(account.last_equity),
@@ -123,12 +126,21 @@ def adjustments(
 def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Iterator[str]:
     theirs = {position.symbol: position.quantity for position in books.positions}
     for symbol in sorted(state.positions.keys() | theirs.keys()):
-        if symbol in moving:
-            continue
         held = state.positions.get(symbol)
         ours, has = ZERO if held is None else held.quantity, theirs.get(symbol, ZERO)
+        if symbol in moving or (has == 0 and _awaits_its_end(symbol, books.asked_at)):
+            continue
         if ours != has:
             yield f"the broker holds {has:f} of {symbol}, our log {ours:f}"
+
+
+def _awaits_its_end(symbol: str, now: datetime) -> bool:
+    """Whether a contract has just expired: the broker says how it ended days later."""
+    option = _OCC.fullmatch(symbol)
+    if option is None:
+        return False
+    expiry = datetime.strptime(option["expiry"], "%y%m%d").date()  # noqa: DTZ007 -- a day, no time
+    return expiry <= exchange_day(now) <= expiry + END_BOOKED_WITHIN
 
 
 def _was_ours(state: AccountState, report: OrderReport) -> bool:

@@ -43,6 +43,7 @@ class Holder(Enum):
     COMMAND = "command"
     DECISION = "decision"
     OUTCOME = "outcome"
+    RECONCILING = "reconciling"
     GLASS = "break-glass"
 
 

@@ -13,7 +13,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
+from brokers.errors import CredentialsRefused
 from consumers.clock import Clock, SystemClock
+from consumers.dispatcher.bookkeeping import entries
 from consumers.dispatcher.command_log import CommandLog
 from consumers.dispatcher.commanding import Commanding
 from consumers.dispatcher.decider import Decider, Decisions
@@ -24,6 +26,7 @@ from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.opening import Counts, dispatcher_stopped
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
+from consumers.dispatcher.reconciler import Found, Reconciler
 from consumers.dispatcher.seat import Record, Seat, TransactionAborted
 from consumers.dispatcher.submit_gate import Holder, Level
 from consumers.dispatcher.telling import tell
@@ -53,11 +56,14 @@ class Tenure:
         *,
         commands: CommandLog,
         commanding: Commanding,
+        reconciler: Reconciler | None = None,
     ) -> None:
         """Begin with the account as `log` has folded it; `recommendations` is Kafka's name."""
         self._recommendations = recommendations
         self._commands = commands
         self._commanding = commanding
+        self._reconciler = reconciler
+        self._found: Found | CredentialsRefused | None = None
         self._log = log
         self._seat = seat
         self._orders = orders
@@ -129,13 +135,14 @@ class Tenure:
         """
         before = self._log.next_offset, self.held
         obeyed = self._obey_what_comes()
+        reconciled = self._reconcile(tuning)
         self._orders.cancel(self._log.state)
         self._orders.ask()
         # In a historical run nothing is decided while an order's fate is open: the same history
         # must come out however often it is interrupted. And where a halt waits to be written,
         # nothing is decided as if there were none.
         waits = self._historical and (self.busy or self._log.state.unresolved())
-        if obeyed and not waits and not self._a_halt_is_unwritten:
+        if obeyed and reconciled and not waits and not self._a_halt_is_unwritten:
             self._decide(consumer, tuning, ends_at)
         decided = (self._log.next_offset, self.held) != before
         if decided:
@@ -186,6 +193,8 @@ class Tenure:
         """Submit nothing more; whatever is under way is the next owner's to look up."""
         self._abandoned = True
         self._orders.close(reason)
+        if self._reconciler is not None:
+            self._reconciler.close()
 
     @property
     def _a_halt_is_unwritten(self) -> bool:
@@ -215,6 +224,39 @@ class Tenure:
         if level_of(self._log.state.trading) is Level.CLOSED:
             gate.release(Holder.GLASS)  # the log holds it by now, and the file, if it is there
         return True
+
+    def _reconcile(self, tuning: TuningSettings) -> bool:
+        """Hold our books against the broker's when it is time to; say whether one may decide.
+
+        Nothing is decided before a seat's first look has come back, with whatever result.
+        """
+        if self._reconciler is None:
+            return True
+        if self._found is None:
+            self._found = self._reconciler.look(self._log.state)
+            if isinstance(self._found, Found):
+                self._orders.told(self._found.comparison.known)
+                self._orders.cancel_late(self._found.comparison.late)
+        if self._found is None:
+            return self._reconciler.has_looked
+        told = entries(self._log.state, self._found, self._writer(tuning), self._decider.record)
+        if told.records:
+            self._hold_for(told.events, told.records, Holder.RECONCILING)
+            if not self._transact(lambda: self._seat.append(told.records), told.state):
+                return False
+            for event in told.events:
+                tell(event)
+        self._found = None
+        self._orders.gate.release(Holder.RECONCILING)
+        return self._reconciler.has_looked
+
+    def _writer(self, tuning: TuningSettings) -> Writer:
+        return Writer(
+            author=self._decider.author,
+            now=self._clock.now(),
+            submit_window_ms=tuning.submit_window_ms,
+            answer_within_ms=tuning.answer_within_ms,
+        )
 
     def _hold_for(self, events: list[LogEvent], records: list[Record], holder: Holder) -> None:
         hold_for(events, records, self._orders.gate, holder, self._decider.record)
@@ -281,13 +323,9 @@ class Tenure:
         if not self._orders.facts_unwritten:
             return True
         stamped_at_s = self._clock.elapsed_s()
-        writer = Writer(
-            author=self._decider.author,
-            now=self._clock.now(),
-            submit_window_ms=tuning.submit_window_ms,
-            answer_within_ms=tuning.answer_within_ms,
+        outcomes = self._orders.outcomes(
+            self._log.state, self._writer(tuning), self._decider.record
         )
-        outcomes = self._orders.outcomes(self._log.state, writer, self._decider.record)
         self._hold_for(outcomes.events, outcomes.records, Holder.OUTCOME)
         if outcomes.records and not self._transact(
             lambda: self._seat.append(outcomes.records), outcomes.state

@@ -22,6 +22,7 @@ from tests.builders import (
     an_account,
     an_author,
     an_intent,
+    an_option,
 )
 from tests.dispatcher.test_outcomes import a_report
 
@@ -121,7 +122,7 @@ def test_what_was_found_becomes_one_event_with_the_brokers_figures() -> None:
     told = books(
         held={"TSLA": 1}, cash=Decimal("10.123456789"), equity=Decimal(90), last_equity=Decimal(100)
     )
-    event = reconciled(compare(an_account(), told), told, an_author(), NOW)
+    event = reconciled(compare(an_account(), told).differences, told, an_author(), NOW)
 
     after = evolve(an_account(), event)
 
@@ -162,3 +163,18 @@ def test_what_we_never_held_is_not_adjusted() -> None:
     )
 
     assert list(adjustments(an_account(a_halt()), [other], an_author(), NOW)) == []
+
+
+@pytest.mark.parametrize(("days_after_expiry", "differs"), [(-1, True), (0, False), (9, True)])
+def test_a_contract_that_has_expired_is_given_time_to_be_booked(
+    days_after_expiry: int, *, differs: bool
+) -> None:
+    # given: a contract in our books that the broker's have no more
+    expiry = (NOW + timedelta(minutes=5) - timedelta(days=days_after_expiry)).date()
+    symbol = f"MSFT{expiry:%y%m%d}C00300000"
+    intent = an_intent(option=an_option(symbol=symbol), quantity=2)
+    bought = an_account(intent, an_acceptance(intent), a_fill(intent, cumulative=2))
+
+    found = compare(bought, books())
+
+    assert bool(found.differences) is differs

@@ -1,0 +1,128 @@
+"""What a look at the broker's books puts into the log. Pure.
+
+Known orders are told as any answer is, elsewhere. Here: what came of an option's end, orders that
+our log had ended and the broker has, differences, and the broker's figures.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from accounts.calendar import exchange_day
+from accounts.decide import plain_text
+from accounts.halting import halt_after_reconciliation, halt_after_refused_credentials
+from accounts.state import AccountState, BrokerFigures, ClosedOrder, End, OpenOrder
+from brokers.books import BrokerBooks
+from brokers.broker import OrderReport, OrderStatus
+from brokers.errors import CredentialsRefused
+from consumers.dispatcher.orders import Outcomes
+from consumers.dispatcher.outcomes import Writer, fills_of, incident
+from consumers.dispatcher.reconciler import Found
+from consumers.dispatcher.reconciling import adjustments, reconciled
+from consumers.dispatcher.seat import Record
+from events import roles
+from events.account import AdjustmentKind, PositionAdjusted
+from events.catalog import LogEvent
+from events.order import Side
+from events.values import money, quantity
+
+FIGURES_EVERY: Final = timedelta(minutes=2)
+"""How old the broker's figures may get in the log, which keeps each for ever, while they change."""
+
+
+def entries(
+    state: AccountState,
+    found: Found | CredentialsRefused,
+    writer: Writer,
+    encode: Callable[[LogEvent], Record],
+) -> Outcomes:
+    """Return what `found` adds to the log, none where the log says it all."""
+    told = Outcomes(state, facts=())
+    if isinstance(found, CredentialsRefused):
+        refused = halt_after_refused_credentials(state, str(found), writer.author, writer.now)
+        if refused is not None:
+            told.add(refused, encode(refused))
+        return told
+
+    def add(events: Iterable[LogEvent]) -> None:
+        for event in events:
+            if event.envelope.event_id not in told.state.applied:
+                told.add(event, encode(event))
+
+    add(adjustments(state, found.books.activities, writer.author, writer.now))
+    for report in found.comparison.late:
+        ended = told.state.closed_orders.get(report.client_order_id)
+        if ended is not None:
+            add(late_events(report, ended, writer))
+    if not _is_news(state, found, writer):
+        return told
+    event = reconciled(found.confirmed, found.books, writer.author, writer.now)
+    is_known = set(event.differences) <= set(state.differences)
+    told.add(event, encode(event))
+    halt = halt_after_reconciliation(
+        told.state, event.differences, event.envelope, writer.author, writer.now
+    )
+    if halt is not None and not is_known:
+        told.add(halt, encode(halt))
+    return told
+
+
+def late_events(report: OrderReport, ended: ClosedOrder, writer: Writer) -> Iterator[LogEvent]:
+    """Yield the events of an order that the log had ended and the broker has nevertheless.
+
+    More fills of an order that was cancelled or has expired are fills. An order that failed here
+    and lives there is an incident, which halts the account; what it filled changes the holding
+    once it can fill no more.
+    """
+    order, works = ended.order, report.status is OrderStatus.WORKING
+    never = ended.end in (End.FAILED, End.REJECTED)
+    if never or works:
+        was = "ended" if ended.end is None else ended.end.lower()
+        message = f"the broker has it as {report.status.lower()}, our log as {was}"
+        yield from incident("order-late", message, order, writer)
+    if not never:
+        yield from fills_of(report, order, writer)
+    elif report.fills and not works:
+        yield _late_fill(report, order, writer)
+
+
+def _late_fill(report: OrderReport, order: OpenOrder, writer: Writer) -> PositionAdjusted:
+    filled = report.fills[-1].cumulative_quantity
+    cost = sum((fill.price * fill.quantity for fill in report.fills), Decimal(0))
+    return PositionAdjusted(
+        envelope=writer.about(order, roles.adjusted("late-fill")),
+        kind=AdjustmentKind.LATE_FILL,
+        ticker=order.terms.ticker,
+        symbol=order.terms.symbol,
+        instrument_type=order.terms.instrument_type,
+        multiplier=order.terms.multiplier,
+        quantity_change=quantity(filled if order.terms.side is Side.BUY else -filled),
+        price=money(cost / filled),
+        fees=money(sum((fill.fees for fill in report.fills), Decimal(0))),
+    )
+
+
+def _is_news(state: AccountState, found: Found, writer: Writer) -> bool:
+    """Whether the log should say what was found: differences at once, figures now and then."""
+    confirmed = tuple(plain_text(one) for one in found.confirmed)
+    if not set(confirmed) <= set(state.differences):
+        return True
+    if not confirmed and found.comparison.differences:
+        return False  # the next look tells whether they are any
+    if not confirmed and state.differences:
+        return True  # they are settled
+    known, at = state.broker, state.reconciled_at
+    if known is None or at is None or exchange_day(at) != exchange_day(writer.now):
+        return True
+    return not _are_known(known, found.books) and writer.now - at >= FIGURES_EVERY
+
+
+def _are_known(known: BrokerFigures, books: BrokerBooks) -> bool:
+    told = books.account
+    return (told.cash, told.equity, told.last_equity, told.buying_power) == (
+        known.cash,
+        known.equity,
+        known.last_equity,
+        known.buying_power,
+    )
