@@ -113,16 +113,14 @@ def _is_news(state: AccountState, found: Found, writer: Writer) -> bool:
     if not confirmed and state.differences:
         return True  # they are settled
     known, at = state.broker, state.reconciled_at
-    if known is None or at is None or exchange_day(at) != exchange_day(writer.now):
+    if at is None or exchange_day(at) != exchange_day(writer.now):
         return True
     return not _are_known(known, found.books) and writer.now - at >= FIGURES_EVERY
 
 
-def _are_known(known: BrokerFigures, books: BrokerBooks) -> bool:
+def _are_known(known: BrokerFigures | None, books: BrokerBooks) -> bool:
     told = books.account
-    return (told.cash, told.equity, told.last_equity, told.buying_power) == (
-        known.cash,
-        known.equity,
-        known.last_equity,
-        known.buying_power,
-    )
+    figures = (told.cash, told.equity, told.last_equity, told.buying_power)
+    if known is None:
+        return all(figure is None for figure in figures)
+    return figures == (known.cash, known.equity, known.last_equity, known.buying_power)

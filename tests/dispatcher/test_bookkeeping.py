@@ -1,0 +1,124 @@
+"""What a look at the broker's books writes, and what it leaves unwritten."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from accounts.evolve import evolve
+from accounts.state import AccountState
+from brokers.books import BrokerBooks
+from brokers.broker import OrderStatus
+from brokers.errors import CredentialsRefused
+from consumers.dispatcher.bookkeeping import FIGURES_EVERY, entries
+from consumers.dispatcher.orders import Outcomes
+from consumers.dispatcher.reconciler import Found
+from consumers.dispatcher.reconciling import compare
+from consumers.dispatcher.seat import Record
+from events.account import AccountHalted, AccountReconciled, IncidentRecorded
+from events.catalog import LogEvent
+from events.order import OrderFilled
+from tests.builders import (
+    NOW,
+    a_cancellation,
+    a_failure,
+    a_fill,
+    a_resumption,
+    an_acceptance,
+    an_account,
+)
+from tests.dispatcher.test_outcomes import INTENT, WRITER, a_report
+from tests.dispatcher.test_reconciling import SYMBOL, books
+
+STRANGE = books(held={"TSLA": 1}, cash=Decimal(90), equity=Decimal(91))
+
+
+def looked(
+    state: AccountState,
+    told: BrokerBooks,
+    *,
+    later: timedelta = timedelta(),
+    confirmed: bool = True,
+) -> Outcomes:
+    """Return what a look at `told` writes, `later` than `NOW`."""
+    comparison = compare(state, told)
+    differences = comparison.differences if confirmed else ()
+    found = Found(books=told, comparison=comparison, confirmed=differences)
+    return entries(state, found, replace(WRITER, now=NOW + later), _record)
+
+
+def _record(event: LogEvent) -> Record:
+    return Record("log", str(event.envelope.event_id).encode())
+
+
+def kinds(told: Outcomes) -> list[type[LogEvent]]:
+    return [type(event) for event in told.events]
+
+
+def test_a_difference_found_twice_is_told_and_halts() -> None:
+    told = looked(an_account(), STRANGE)
+
+    assert kinds(told) == [AccountReconciled, AccountHalted]
+    assert told.state.differences == ("the broker holds 1 of TSLA, our log 0",)
+
+
+def test_a_difference_found_once_writes_nothing() -> None:
+    assert kinds(looked(an_account(), STRANGE, confirmed=False)) == []
+
+
+def test_who_resumes_over_a_difference_is_not_overruled_by_it() -> None:
+    # given: an account that was halted for a difference and resumed
+    state = evolve(looked(an_account(), STRANGE).state, a_resumption())
+
+    # then: the same difference does not halt again, not even when figures are told anew
+    assert kinds(looked(state, STRANGE, later=timedelta(minutes=1))) == []
+    richer = replace(STRANGE, account=replace(STRANGE.account, cash=Decimal(95)))
+    assert kinds(looked(state, richer, later=FIGURES_EVERY)) == [AccountReconciled]
+
+    # but: another one does
+    more = books(held={"TSLA": 1, "AAPL": 2}, cash=Decimal(90), equity=Decimal(91))
+    told = looked(state, more, later=timedelta(minutes=1))
+    assert kinds(told) == [AccountReconciled, AccountHalted]
+
+
+def test_figures_are_told_when_they_change_and_not_too_often() -> None:
+    equal = books(cash=Decimal(90), equity=Decimal(91))
+    richer = books(cash=Decimal(95), equity=Decimal(96))
+    state = looked(an_account(), equal).state
+
+    assert kinds(looked(state, equal, later=FIGURES_EVERY * 2)) == []
+    assert kinds(looked(state, richer, later=FIGURES_EVERY / 2)) == []
+    assert kinds(looked(state, richer, later=FIGURES_EVERY)) == [AccountReconciled]
+    assert kinds(looked(state, equal, later=timedelta(days=1))) == [AccountReconciled]
+
+
+def test_a_fill_after_a_cancel_is_a_fill_and_no_incident() -> None:
+    ended = an_account(
+        INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=3), a_cancellation(INTENT, 3)
+    )
+    report = a_report(3, 7, status=OrderStatus.CANCELED)
+
+    told = looked(ended, books(report, held={SYMBOL: 7}))
+
+    assert kinds(told) == [OrderFilled, AccountReconciled]
+    assert told.state.positions[SYMBOL].quantity == 7
+    assert kinds(looked(told.state, books(report, held={SYMBOL: 7}))) == []
+
+
+def test_an_order_that_works_after_it_had_failed_is_an_incident_once() -> None:
+    failed = an_account(INTENT, a_failure())
+    working = books(a_report(3, status=OrderStatus.WORKING), held={SYMBOL: 3})
+
+    told = looked(failed, working)
+
+    assert kinds(told) == [IncidentRecorded, AccountHalted, AccountReconciled]
+    assert told.state.positions.get(SYMBOL) is None
+    assert kinds(looked(told.state, working)) == []
+
+
+def test_a_key_that_is_refused_halts_until_someone_resumes() -> None:
+    state = an_account()
+
+    told = entries(state, CredentialsRefused("unauthorized."), WRITER, _record)
+
+    assert kinds(told) == [AccountHalted]
+    assert kinds(entries(told.state, CredentialsRefused("unauthorized."), WRITER, _record)) == []
