@@ -4,6 +4,7 @@ A byte of 0, the schema's id in four bytes, the Avro body. The codec asks a `Sch
 and schemas once each and then works from memory; it opens no connection of its own.
 """
 
+import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from events.readers import Reader, bare, record_reader
 from events.records import Writer, record_writer
 
 _HEADER: Final = struct.Struct(">bI")
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+"""Where an object lies in memory: of no use to anybody, and another at each reading."""
+
 _E = TypeVar("_E")
 
 
@@ -116,7 +120,8 @@ class Codec:
             event: AnyEvent = plan.read(schemaless_reader(body, plan.schema, None))
         except Exception as error:  # damaged bytes raise anything at all
             name = plan.event_type.__name__
-            raise Undecodable(f"damaged {name}: {type(error).__name__}: {error}") from error
+            words = _ADDRESS.sub("", str(error))
+            raise Undecodable(f"damaged {name}: {type(error).__name__}: {words}") from error
         if body.tell() != len(data):
             left = len(data) - body.tell()
             raise Undecodable(f"{left} bytes follow the end of {plan.event_type.__name__}")
