@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from events.account import AccountHalted, IncidentRecorded
+from events.account import AccountHalted, AccountReconciled, IncidentRecorded
 from events.order import OrderAccepted, OrderRejected, RejectionClass
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced
@@ -51,6 +51,7 @@ SINGLE: Final = ("hang", "cut", "503")
 
 @pytest.fixture
 def desk(world: World, alpaca: AlpacaControl) -> Iterator[Desk]:
+    alpaca.open_stream(is_open=False)  # nothing is told unasked: look-ups alone must do
     with a_desk(world, alpaca) as desk:
         yield desk
 
@@ -174,22 +175,26 @@ def test_a_key_that_is_refused_while_trading_halts_the_account(desk: Desk) -> No
 
 
 def test_another_order_under_our_id_is_an_incident_and_cancelled(desk: Desk) -> None:
-    # given: somebody has taken the id that ours will have, for something else
     account = desk.open_account()
-    desk.alpaca.strangers_order(
-        desk.numbers[account],
-        symbol="MSFT",
-        qty="1",
-        side="buy",
-        type="limit",
-        limit_price="50",
-        time_in_force="day",
-        client_order_id=f"{account}-1-entry",
-    )
-    desk.publish(advice(1))
 
-    # when
     with desk.running(account):
+        # given: somebody takes the id that ours will have, for something else
+        desk.world.await_log(
+            account, lambda events: any(isinstance(event, AccountReconciled) for event in events)
+        )
+        desk.alpaca.strangers_order(
+            desk.numbers[account],
+            symbol="MSFT",
+            qty="1",
+            side="buy",
+            type="limit",
+            limit_price="50",
+            time_in_force="day",
+            client_order_id=f"{account}-1-entry",
+        )
+
+        # when
+        desk.publish(advice(1))
         events = desk.world.await_log(
             account,
             lambda events: (
