@@ -1,5 +1,6 @@
 """Alpaca's bodies, read defensively: what is missing or odd makes them no answer, never a guess."""
 
+import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
@@ -183,3 +184,25 @@ def read(kind: type[_Body], found: Any) -> _Body | None:  # noqa: ANN401 -- a fo
         return kind.model_validate(found)
     except ValidationError:
         return None
+
+
+def order_report(found: Any) -> OrderReport | None:  # noqa: ANN401 -- a foreign body
+    """Return `found` as every broker tells an order, None where it makes no sense as one."""
+    body = read(OrderBody, found)
+    try:
+        return None if body is None else body.report()
+    except ValueError:
+        return None
+
+
+def exact_json(text: bytes) -> Any:  # noqa: ANN401 -- as above
+    """Return JSON with its numbers exact.
+
+    Raises:
+        ValueError: It is none; NaN and infinities are no numbers of money.
+    """
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no number of money")

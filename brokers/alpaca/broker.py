@@ -10,8 +10,8 @@ from brokers.alpaca.bodies import (
     AccountBody,
     ActivityBody,
     ErrorBody,
-    OrderBody,
     PositionBody,
+    order_report,
     read,
 )
 from brokers.alpaca.classify import Outcome, PostAnswer, Verdict, classify
@@ -77,7 +77,7 @@ class AlpacaPaperBroker:
         found = self.http.get(path, client_order_id=client_order_id)
         if found is None:
             return None
-        report = _report(found)
+        report = order_report(found)
         if report is None or report.client_order_id != client_order_id:
             raise BrokerUnavailable(f"{path} answers with no order of that id")
         return report
@@ -227,7 +227,7 @@ class AlpacaPaperBroker:
 
 def _post_answer(reply: Reply, client_order_id: str) -> tuple[PostAnswer, OrderReport | None]:
     found = None if reply.breakage is not None else reply.json()
-    report = _report(found)
+    report = order_report(found)
     ours = report is not None and report.client_order_id == client_order_id
     error = read(ErrorBody, found)
     reset = reply.headers.get("x-ratelimit-reset", "")
@@ -260,16 +260,8 @@ def _error(verdict: Verdict, answer: PostAnswer, reply: Reply) -> Exception:
             return OrderOutcomeUnclear(said(reply))
 
 
-def _report(found: Any) -> OrderReport | None:  # noqa: ANN401 -- a foreign body
-    body = read(OrderBody, found)
-    try:
-        return None if body is None else body.report()
-    except ValueError:
-        return None
-
-
 def _known(found: Any) -> OrderReport:  # noqa: ANN401 -- as above
-    return _whole(_report(found), "order")
+    return _whole(order_report(found), "order")
 
 
 def _whole(found: _T | None, what: str) -> _T:

@@ -1,11 +1,10 @@
 """Alpaca's market data through alpaca-py's own clients, made safe: bounded, exact, asked once."""
 
-import json
-from decimal import Decimal
 from typing import Any
 
 from requests import RequestException, Response
 
+from brokers.alpaca.bodies import exact_json
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.transport import HardenedSession
 from brokers.errors import BrokerUnavailable
@@ -16,9 +15,7 @@ class _ExactSession(HardenedSession):
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 -- as requests has them
         response = super().request(method, url, **options)
-        response.json = lambda **_: json.loads(  # type: ignore[method-assign]
-            response.content, parse_float=Decimal, parse_constant=_refuse
-        )
+        response.json = lambda **_: exact_json(response.content)  # type: ignore[method-assign]
         return response
 
 
@@ -83,7 +80,3 @@ def _asked(question: Any, asked: Any) -> Any:  # noqa: ANN401 -- alpaca-py's met
 
 def _entry(found: Any, symbol: str) -> Any:  # noqa: ANN401 -- a foreign body
     return found.get(symbol) if isinstance(found, dict) else None
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no price")

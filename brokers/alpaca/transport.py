@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from brokers.alpaca.bodies import exact_json
 from brokers.alpaca.classify import Breakage
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
@@ -46,7 +46,7 @@ class Reply:
         NaN and infinities are no JSON and make the whole body none.
         """
         try:
-            return json.loads(self.body, parse_float=Decimal, parse_constant=_refuse)
+            return exact_json(self.body)
         except (ValueError, RecursionError):
             return None
 
@@ -183,7 +183,3 @@ def _never_left(error: BaseException) -> bool:
 def _without_url(error: BaseException) -> str:
     """An error's words, shortened: a URL in it may name an account."""
     return str(error).partition("url:")[0][:300]
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is no number of money")

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 
-from brokers.alpaca.bodies import OrderBody, read
+from brokers.alpaca.bodies import order_report
 from brokers.alpaca.credentials import Credentials
 from brokers.broker import OrderReport
 
@@ -129,11 +129,7 @@ class TradeUpdates:
         self._heard_at = self._now()
         data = message.get("data") if isinstance(message, dict) else None
         found = data.get("order") if isinstance(data, dict) else None
-        body = read(OrderBody, found)
-        try:
-            report = None if body is None else body.report()
-        except ValueError:
-            report = None
+        report = order_report(found)
         if report is None:
             # What it was about shows when the order is looked up, as every working one is.
             self._log.warning("trade_update_unreadable", kind=_kind(data))
