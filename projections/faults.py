@@ -40,6 +40,10 @@ class CheckpointRewound(Unavailable):
     """PostgreSQL lost its last commits in a crash: read again from the checkpoints it still has."""
 
 
+class PassedBy(Unavailable):
+    """The reader is past what this projection has not seen yet: read again from its checkpoints."""
+
+
 class FoldBehind(Unavailable):
     """There is more of the past to fold than one go reads: the next go carries on."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from consumers.logs import get_log
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
-from projections.faults import DatabaseUnavailable, FoldBehind, Unavailable
+from projections.faults import DatabaseUnavailable, FoldBehind, PassedBy, Unavailable
 from projections.record import Record
 
 
@@ -49,15 +49,26 @@ class Lane:
         self._mine.pop(partition, None)
         self.engine.leave([partition])
 
-    def apply(self, records: Sequence[Record], positions: Offsets) -> Applied:
+    def apply(self, records: Sequence[Record], positions: Offsets, since: Offsets) -> Applied:
         """Apply records and move on; fall behind where that needs something that cannot answer.
+
+        The records are all there are from `since` up to `positions`. Where the checkpoint is before
+        `since` others have been passed by: the lane falls behind and asks for them again.
 
         Raises:
             CheckpointLost: Another projector works on this projection.
         """
         if self.behind:
             return Applied()
+        known = self.engine.checkpoints
         try:
+            for (topic, number), offset in positions.items():
+                at = known.get((topic, number), offset)
+                if at < since.get((topic, number), at):
+                    raise PassedBy(
+                        f"projection {self.name!r} has {topic}[{number}] up to {at}, and the "
+                        f"reader is at {since[topic, number]}: it goes back"
+                    )
             applied = self.engine.apply(records, positions)
         except Unavailable as error:
             self.fall_behind(error)

@@ -69,6 +69,7 @@ class Projector:
         self._at_end: set[Partition] = set()
         self._committed: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
+        self._reads_next: dict[Partition, int] = {}
         self._consumer = Consumer(
             consumer_config(
                 settings.cluster.bootstrap_servers,
@@ -151,7 +152,8 @@ class Projector:
                     for record in records
                     if (record.origin.topic, record.origin.partition) in mine
                 ]
-                total += lane.apply(wanted, mine)
+                total += lane.apply(wanted, mine, self._reads_next)
+        self._reads_next.update(positions)
         self._tell(len(records), total)
 
     def _tell(self, records: int, total: Applied) -> None:
@@ -172,17 +174,26 @@ class Projector:
 
     def _take_up(self) -> None:
         """Go back to the checkpoints of the projections whose time to try again has come."""
-        back: dict[Partition, int] = {}
+        back: set[Partition] = set()
         for lane in self._lanes:
             if lane.is_due():
-                for place, offset in (lane.take_up() or {}).items():
-                    back[place] = min(offset, back.get(place, offset))
-        for place, offset in back.items():
-            self._seek(place, offset)
+                back.update(lane.take_up() or ())
+        for place in back:
+            # Of all that read on, not of these alone: one that was taken up before may be further
+            # back and may not have read a record since.
+            self._seek(
+                place,
+                min(
+                    lane.engine.checkpoints[place]
+                    for lane in self._lanes
+                    if not lane.behind and place in lane.engine.checkpoints
+                ),
+            )
 
     def _seek(self, place: Partition, offset: int) -> None:
         topic, partition = place
         self._at_end.discard(place)
+        self._reads_next[place] = offset
         try:
             self._consumer.seek(TopicPartition(self._cluster.topic(topic), partition, offset))
         except KafkaException as error:  # not fetching yet: the next try will find it so
@@ -246,9 +257,8 @@ class Projector:
                     lane.gain(place, low)
             self._assigned.add(place)
             start = self._everybody_has(place)
-            starts.append(
-                TopicPartition(gained.topic, gained.partition, low if start is None else start)
-            )
+            self._reads_next[place] = low if start is None else start
+            starts.append(TopicPartition(gained.topic, gained.partition, self._reads_next[place]))
         consumer.incremental_assign(starts)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -258,6 +268,7 @@ class Projector:
             self._at_end.discard(place)
             self._paused.discard(place)
             self._committed.pop(place, None)
+            self._reads_next.pop(place, None)
             for lane in self._lanes:
                 lane.lose(place)
         with suppress(KafkaException):  # lost: there may be nothing left to give back

@@ -1,9 +1,15 @@
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Event
+
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Fenced, ServiceUnreachable
+from consumers.projector.projector import Projector
 from events.avro import Json
 from events.catalog import AnyEvent
 from events.codec import Codec, SchemaSource
@@ -222,6 +228,42 @@ def test_a_projection_that_cannot_write_lets_the_others_pass_and_loses_nothing(
 
     assert executed(world.database) == [("tiny", number) for number in (1, 2, 3, 4)]
     assert rows(world.database, "parked_events") == []
+
+
+def test_a_projection_that_went_back_is_not_carried_forward_by_one_that_was_ahead_of_it(
+    world: World,
+) -> None:
+    log = traded("tiny", 3)
+    projector = Projector(
+        replace(world.settings(), poll_timeout_ms=1, backoff_max_ms=20), world.codec
+    )
+    projector.prepare(Event())
+    try:
+        run(world.database, "ALTER TABLE dispatch_fills RENAME TO fills_away")
+        world.write(log, log.events[:2])
+        step_until(projector, lambda: projector.progress.interrupted == ("executions",))
+        world.write(log, log.events[2:4])
+        step_until(projector, lambda: len(rows(world.database, "recommendation_status")) == 2)
+        run(world.database, "ALTER TABLE recommendation_status RENAME TO status_away")
+        world.write(log, log.events[4:])
+        step_until(projector, lambda: len(projector.progress.interrupted) == 2)
+
+        run(world.database, "ALTER TABLE fills_away RENAME TO dispatch_fills")
+        step_until(projector, lambda: "executions" not in projector.progress.interrupted)
+        run(world.database, "ALTER TABLE status_away RENAME TO recommendation_status")
+        step_until(projector, lambda: projector.progress.caught_up)
+    finally:
+        projector.close()
+
+    assert executed(world.database) == [("tiny", 1), ("tiny", 2), ("tiny", 3)]
+    assert len(rows(world.database, "recommendation_status")) == 3
+
+
+def step_until(projector: Projector, reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, projector.progress
+        projector.step()
 
 
 class FlakyRegistry:
