@@ -8,14 +8,19 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from accounts.command import CommandAnswer, command_subject, stands
 from accounts.state import AccountState, Trading
 from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.errors import ConfigurationError, ServiceUnreachable
-from consumers.kafka import consume_batch, consumer_config, unreachable, watermarks
+from consumers.kafka import (
+    admin_client,
+    consume_batch,
+    consumer_config,
+    unreachable,
+    watermarks,
+)
 from events import roles
 from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
 from events.catalog import LogEvent
@@ -214,7 +219,7 @@ def dispatchers_of(cluster: Cluster, account: AccountName) -> int:
     Raises:
         ServiceUnreachable: Kafka does not answer.
     """
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    admin = admin_client(cluster.bootstrap_servers)
     group = cluster.dispatchers_of(account)
     try:
         [found] = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S).values()

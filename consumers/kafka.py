@@ -168,6 +168,14 @@ def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
     return low, high
 
 
+def admin_client(bootstrap_servers: str, **more: str | float) -> AdminClient:
+    """Return a client for questions about topics, groups and offsets; `more` is librdkafka's.
+
+    It says nothing on stderr of its own accord: whoever asks reports what comes of the question.
+    """
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **more})
+
+
 def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> int:
     """Return where the next record goes, open transactions included.
 
@@ -178,9 +186,7 @@ def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> in
         ServiceUnreachable: Kafka did not answer within 10 s.
     """
     place = TopicPartition(topic, partition)
-    admin = AdminClient(
-        {"bootstrap.servers": bootstrap_servers, "log_level": 0, **CONNECTED_AT_ONCE}
-    )
+    admin = admin_client(bootstrap_servers, **CONNECTED_AT_ONCE)
     try:
         # Asked before it has a connection, a client asks again after 3 s: one in ten did.
         admin.list_topics(topic, timeout=METADATA_TIMEOUT_S)

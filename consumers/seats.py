@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
 from consumers.cluster import Cluster
-from consumers.kafka import committed_offset, consumer_config, unreachable
+from consumers.kafka import admin_client, committed_offset, consumer_config, unreachable
 from consumers.scan import scan
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS
@@ -41,7 +40,7 @@ def seat_of(cluster: Cluster, account: AccountName) -> Seat:
         ServiceUnreachable: Kafka does not answer.
     """
     group = cluster.dispatchers_of(account)
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    admin = admin_client(cluster.bootstrap_servers)
     asked = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)
     try:
         found = asked[group].result(_TIMEOUT_S)

@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not re-exported
-    AdminClient,
     ConfigResource,
     NewTopic,
     ResourceType,
@@ -15,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
+from consumers.kafka import admin_client
 from events.identifiers import AccountName
 from events.topics import FOREVER, Keeps, Topic, topics_for
 
@@ -52,7 +52,7 @@ def apply_topics(
         ConfigurationError: Kafka refused to create one; the sentence has its words.
     """
     wanted = _real(cluster, accounts)
-    admin = _admin(cluster.bootstrap_servers)
+    admin = admin_client(cluster.bootstrap_servers)
     known = _ask(lambda: admin.list_topics(timeout=TIMEOUT_S))
     missing = [topic for topic in wanted if topic.name not in known.topics]
     if not missing:
@@ -151,7 +151,7 @@ def _about_replicas(topic: Topic, layout: _Layout) -> Iterable[Finding]:
 
 
 def _layouts(bootstrap_servers: str, topics: list[Topic]) -> dict[str, _Layout]:
-    admin = _admin(bootstrap_servers)
+    admin = admin_client(bootstrap_servers)
     known = _ask(lambda: admin.list_topics(timeout=TIMEOUT_S)).topics
     there = [topic.name for topic in topics if topic.name in known]
     if not there:
@@ -212,10 +212,6 @@ def _created(name: str, answer: Any) -> bool:  # noqa: ANN401 -- a future of con
             f"Kafka refused to create topic {name}: {reason.str()}; correct that and {_CURE} again"
         ) from error
     return True
-
-
-def _admin(bootstrap_servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
 
 
 def _ask(question: Callable[[], Any]) -> Any:  # noqa: ANN401 -- Kafka's answers are of many types

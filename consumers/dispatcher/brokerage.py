@@ -16,7 +16,7 @@ from brokers.alpaca.transport import AlpacaHttp
 from brokers.alpaca.updates import Backfill, TradeUpdates
 from brokers.broker import Broker, MarketData
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
-from consumers.clock import Clock, SystemClock
+from consumers.clock import Clock, SystemClock, elapsed_s
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.settings import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
@@ -79,7 +79,7 @@ def _paper(at: AlpacaSettings) -> AlpacaPaperBroker:
 
 
 def _http(at: AlpacaSettings) -> AlpacaHttp:
-    budget = RateBudget(time.monotonic, time.time)
+    budget = RateBudget(elapsed_s, time.time)
     return AlpacaHttp(at.trading_url, at.credentials, _deadline_s(at), budget)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from accounts.state import Trading, TradingStatus
 from consumers.account_states import folded
@@ -16,7 +15,7 @@ from consumers.dispatcher.opening import check_identity
 from consumers.doctor.finding import Finding, age, fail, failed, ok, warn
 from consumers.doctor.offsets import TIMEOUT_S, Offsets
 from consumers.errors import ConfigurationError, DispatcherError
-from consumers.kafka import unreachable
+from consumers.kafka import admin_client, unreachable
 from consumers.scan import scan
 from consumers.settings import AccountSettings, Settings
 from events.account import AccountOpened
@@ -125,7 +124,7 @@ def _opened(cluster: Cluster, account: AccountSettings, codec: Codec) -> Account
 
 def _group(cluster: Cluster, account: AccountSettings) -> tuple[int, int | None]:
     """Return how many processes are in the account's group, and what it has committed."""
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+    admin = admin_client(cluster.bootstrap_servers)
     group = cluster.dispatchers_of(account.account)
     where = TopicPartition(cluster.topic(RECOMMENDATIONS.name), 0)
     asked = ConsumerGroupTopicPartitions(group, [where])

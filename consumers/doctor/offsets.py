@@ -11,10 +11,17 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is public
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
 
 from consumers.cluster import Cluster
-from consumers.kafka import consume_batch, consumer_config, offset_of, partition_of, unreachable
+from consumers.kafka import (
+    admin_client,
+    consume_batch,
+    consumer_config,
+    offset_of,
+    partition_of,
+    unreachable,
+)
 
 TIMEOUT_S: Final = 6.0
 
@@ -25,7 +32,7 @@ class Offsets:
     def __init__(self, cluster: Cluster) -> None:
         """Connect when the first question is asked."""
         self._cluster = cluster
-        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
+        self._admin = admin_client(cluster.bootstrap_servers)
 
     def existing(self) -> set[str]:
         """Return the plain names of the topics in our corner; errors as `ends`."""

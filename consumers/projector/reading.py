@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Final, cast
 
 from confluent_kafka import IsolationLevel, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is public
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
 
 from consumers.cluster import Cluster
-from consumers.kafka import METADATA_TIMEOUT_S, offset_of, partition_of, unreachable
+from consumers.kafka import METADATA_TIMEOUT_S, admin_client, offset_of, partition_of, unreachable
 from events.codec import Codec
 from events.envelope import Origin
 from events.topics import LOG_PREFIX
@@ -35,7 +35,7 @@ def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[
     Raises:
         ServiceUnreachable: Kafka did not answer within 10 s.
     """
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    admin = admin_client(cluster.bootstrap_servers)
     wanted = list(projections)
     try:
         topics = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
