@@ -1,7 +1,8 @@
 """How one account reaches Alpaca: its URLs, its keys, how long an answer may take."""
 
+import re
 from collections.abc import Iterator
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Final, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
@@ -10,13 +11,22 @@ from consumers.settings_values import EnvironmentText, Flag, Table, Text, Whole
 
 
 def _from_the_environment(value: object) -> object:
-    if isinstance(value, EnvironmentText) or value is None:
+    if isinstance(value, EnvironmentText):
+        if _HEADER_VALUE.fullmatch(value):
+            return value
+        raise ValueError(
+            "must be 5 to 200 printable characters without a blank: is it copied whole, and alone?"
+        )
+    if value is None:
         return value
     raise ValueError(
         "must not be written into a file that is shared: set it by its environment variable, or "
         "name a file that holds it by the same variable with _FILE at its end"
     )
 
+
+# Anything else could go into no header, and the error about that would quote it.
+_HEADER_VALUE: Final = re.compile(r"[!-~]{5,200}")
 
 Secret: TypeAlias = Annotated[SecretStr, BeforeValidator(_from_the_environment)]
 

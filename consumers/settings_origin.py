@@ -111,7 +111,9 @@ class _Sources:
             source, where = SourceKind.FILE, self._place(lowered)
         else:
             source, where = otherwise
-        return Setting(key=key, value=_shown(value), source=source, where=where)
+        hidden = isinstance(value, SecretStr) and not key.endswith(".dsn")
+        shown = HIDDEN if hidden else _shown(value)
+        return Setting(key=key, value=shown, source=source, where=where)
 
     def _place(self, key: str) -> str:
         """Return the file and the line of `key`, or of the inline table that holds it."""

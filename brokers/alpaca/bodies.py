@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from brokers.books import Activity, ActivityKind
 from brokers.broker import Fill, OrderReport, OrderStatus
@@ -123,6 +123,7 @@ class AccountBody(_Foreign):
     last_equity: Number
     buying_power: Number
     options_buying_power: Number | None = None
+    options_trading_level: int | None = None
     trading_blocked: bool = False
     account_blocked: bool = False
     trade_suspended_by_user: bool = False
@@ -137,6 +138,13 @@ class AccountBody(_Foreign):
             "its owner has suspended trading": self.trade_suspended_by_user,
         }
         return ", ".join(words for words, is_so in faults.items() if is_so)
+
+
+class ClockBody(_Foreign):
+    """The broker's clock, with its offset, and whether the exchange is open."""
+
+    timestamp: AwareDatetime
+    is_open: bool
 
 
 class PositionBody(_Foreign):

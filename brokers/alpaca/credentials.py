@@ -13,6 +13,8 @@ HOSTS: Final = frozenset(
 )
 """Alpaca's paper trading and its market data, which trades nothing."""
 
+_STARS: Final = b"*****"
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -20,6 +22,16 @@ class Credentials:
 
     key_id: SecretStr
     secret: SecretStr
+
+    def removed_from(self, text: bytes) -> bytes:
+        """Return `text` of somebody else's with stars wherever it repeats the key or the secret.
+
+        Bodies are quoted in events and log lines, and what stands between us and the broker (a
+        proxy's page about a request that it could not pass on) may well repeat our own headers.
+        """
+        for value in (self.secret, self.key_id):
+            text = text.replace(value.get_secret_value().encode(), _STARS)
+        return text
 
 
 def refusal_of(url: str, *, other_hosts: bool = False) -> str | None:

@@ -6,7 +6,7 @@ from requests import RequestException, Response
 
 from brokers.alpaca.bodies import exact_json
 from brokers.alpaca.credentials import Credentials
-from brokers.alpaca.transport import HardenedSession
+from brokers.alpaca.transport import HardenedSession, without_url
 from brokers.errors import BrokerUnavailable
 
 
@@ -68,14 +68,18 @@ class AlpacaData:
 
 
 def _asked(question: Any, asked: Any) -> Any:  # noqa: ANN401 -- alpaca-py's methods and requests
+    from alpaca.common.exceptions import APIError  # noqa: PLC0415 -- as above
+
     try:
         return question(asked)
     except (RequestException, OSError) as error:
-        raise BrokerUnavailable(f"no market data: {type(error).__name__}: {error}") from error
-    except Exception as error:  # what the client makes of an odd body is anybody's guess
-        raise BrokerUnavailable(
-            f"market data that cannot be read: {type(error).__name__}"
-        ) from error
+        fault = f"no market data: {type(error).__name__}: {without_url(error)}"
+    except APIError as error:
+        fault = f"no market data: HTTP {error.status_code}"
+    except Exception as error:  # noqa: BLE001 -- what it makes of an odd body is anybody's guess
+        fault = f"market data that cannot be read: {type(error).__name__}"
+    # Raised out here, with no cause: the frames below hold the headers, and these the key.
+    raise BrokerUnavailable(fault)
 
 
 def _entry(found: Any, symbol: str) -> Any:  # noqa: ANN401 -- a foreign body

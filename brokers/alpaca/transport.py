@@ -86,6 +86,7 @@ class AlpacaHttp:
         """Talk to `url`, such as ``https://paper-api.alpaca.markets``; nothing is sent yet."""
         self.budget: Final = budget
         self._url = url.rstrip("/")
+        self._credentials = credentials
         self._session = HardenedSession(deadline_s)
         # An auth of its own also keeps requests from looking for other credentials in ~/.netrc.
         self._session.auth = _KeyHeaders(credentials)
@@ -108,14 +109,15 @@ class AlpacaHttp:
                 method, self._url + path, params=parameters, data=data, headers=headers
             )
         except (RequestException, OSError) as error:
-            why = f"{type(error).__name__}: {_without_url(error)}"
+            why = f"{type(error).__name__}: {without_url(error)}"
             broke = Breakage.NEVER_CONNECTED if _never_left(error) else Breakage.BROKE_OFF
             return Reply(headers={}, breakage=broke, why=why)
         told = {name.lower(): value for name, value in response.headers.items()}
         self.budget.told(told)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self.budget.exhausted()
-        return Reply(status=response.status_code, headers=told, body=response.content)
+        body = self._credentials.removed_from(response.content)
+        return Reply(status=response.status_code, headers=told, body=body)
 
     def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 -- a foreign body
         """Return a question's answer as JSON, None for 404.
@@ -145,6 +147,11 @@ def said(reply: Reply) -> str:
         return reply.why
     text = " ".join(reply.body[:300].decode("utf-8", "replace").split())
     return f"HTTP {reply.status} {text or '(empty body)'}"
+
+
+def without_url(error: BaseException) -> str:
+    """Return an error's words, shortened: a URL in it may name an account."""
+    return str(error).partition("url:")[0][:300]
 
 
 class _KeyHeaders(AuthBase):
@@ -178,8 +185,3 @@ def _never_left(error: BaseException) -> bool:
     cause = error.args[0]
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     return isinstance(reason, NewConnectionError)
-
-
-def _without_url(error: BaseException) -> str:
-    """An error's words, shortened: a URL in it may name an account."""
-    return str(error).partition("url:")[0][:300]

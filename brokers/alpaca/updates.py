@@ -83,9 +83,7 @@ class TradeUpdates:
                     await super()._start_ws()  # type: ignore[no-untyped-call]
                     await asyncio.to_thread(outer._ask_back)
                 except Exception as error:
-                    outer._log.warning(
-                        "trade_updates_unavailable", error=f"{type(error).__name__}: {error}"
-                    )
+                    outer._log.warning("trade_updates_unavailable", error=outer._in_words(error))
                     raise
 
             def end(self) -> None:
@@ -112,6 +110,10 @@ class TradeUpdates:
         )
         stream.subscribe_trade_updates(self._take)
         return stream
+
+    def _in_words(self, error: Exception) -> str:
+        said = f"{type(error).__name__}: {error}".encode()
+        return self._credentials.removed_from(said).decode()
 
     def _ask_back(self) -> None:
         now = self._now()

@@ -52,9 +52,13 @@ def market_of(account: AccountSettings, broker: Broker) -> MarketData:
     at = account.alpaca
     if at is None:
         return RecommendedMarket()
-    http = broker.http if isinstance(broker, AlpacaPaperBroker) else _http(at)
-    data = AlpacaData(at.data_url, at.credentials, _deadline_s(at))
-    return AlpacaMarket(http, data, contract_window(account.limits()))
+    http = broker.http if isinstance(broker, AlpacaPaperBroker) else http_of(at)
+    return AlpacaMarket(http, data_of(at), contract_window(account.limits()))
+
+
+def data_of(at: AlpacaSettings) -> AlpacaData:
+    """Return the way to an account's market data; nothing is asked yet."""
+    return AlpacaData(at.data_url, at.credentials, _deadline_s(at))
 
 
 def contract_window(limits: Limits) -> ContractWindow:
@@ -75,10 +79,11 @@ def _paper(at: AlpacaSettings) -> AlpacaPaperBroker:
     def stream(backfill: Backfill) -> TradeUpdates:
         return TradeUpdates(at.stream_url, at.credentials, backfill, SystemClock().now)
 
-    return AlpacaPaperBroker(_http(at), stream)
+    return AlpacaPaperBroker(http_of(at), stream)
 
 
-def _http(at: AlpacaSettings) -> AlpacaHttp:
+def http_of(at: AlpacaSettings) -> AlpacaHttp:
+    """Return the way to an account's trading, with a rate budget of its own; nothing is asked."""
     budget = RateBudget(elapsed_s, time.time)
     return AlpacaHttp(at.trading_url, at.credentials, _deadline_s(at), budget)
 

@@ -1,8 +1,6 @@
-"""Accounts: does the broker know us as the log does, and does a dispatcher decide?"""
+"""Accounts: is the log of the account that is configured, and does a dispatcher decide?"""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -12,7 +10,7 @@ from consumers.account_states import folded
 from consumers.cluster import Cluster
 from consumers.dispatcher.break_glass import BreakGlass
 from consumers.dispatcher.opening import check_identity
-from consumers.doctor.finding import Finding, age, fail, failed, ok, warn
+from consumers.doctor.finding import Finding, age, failed, ok, warn
 from consumers.doctor.offsets import TIMEOUT_S, Offsets
 from consumers.errors import ConfigurationError, DispatcherError
 from consumers.kafka import admin_client, unreachable
@@ -23,20 +21,6 @@ from events.codec import Codec, Undecodable
 from events.topics import RECOMMENDATIONS, log_of
 
 _LATE_S: Final = 10.0
-
-
-def check_broker(account: AccountSettings) -> Iterator[Finding]:
-    """Say whether the simulated broker can keep its book."""
-    name = f"broker {account.name}"
-    number = account.broker_account_number
-    if account.ledger is None:
-        yield ok(name, f"simulated account {number}; without a ledger it forgets when it ends")
-        return
-    fault = _not_writable(account.ledger)
-    if fault:
-        yield fail(name, f"ledger {account.ledger}: {fault[0]}", fault[1])
-    else:
-        yield ok(name, f"simulated account {number}; its ledger can be written")
 
 
 def check_identity_of(settings: Settings, account: AccountSettings, codec: Codec) -> list[Finding]:
@@ -97,17 +81,6 @@ def check_dispatcher(
     if members and late_s > _LATE_S:
         cure = "read its log; a historical clock waits for the next moment's recommendations"
     yield ok(name, says) if members and late_s <= _LATE_S else warn(name, says, cure)
-
-
-def _not_writable(ledger: Path) -> tuple[str, str] | None:
-    folder = ledger.absolute().parent
-    if not folder.is_dir():
-        return f"there is no directory {folder}", f"mkdir -p {folder}"
-    if ledger.exists() and not os.access(ledger, os.W_OK):
-        return "it may not be written", f"chmod u+w {ledger}"
-    if not os.access(folder, os.W_OK):
-        return f"{folder} may not be written", f"chmod u+w {folder}"
-    return None
 
 
 def _opened(cluster: Cluster, account: AccountSettings, codec: Codec) -> AccountOpened | None:

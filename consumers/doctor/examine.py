@@ -7,11 +7,11 @@ from functools import partial
 from typing import TypeAlias
 
 from consumers.doctor.account_checks import (
-    check_broker,
     check_dispatcher,
     check_identity_of,
     check_trading,
 )
+from consumers.doctor.broker_checks import check_broker
 from consumers.doctor.database_checks import (
     check_clock,
     check_database,
@@ -63,7 +63,7 @@ def examine(settings: Settings, now_s: float | None = None) -> list[Finding]:
             found += _asked("parked", lambda: check_parked(dsn))
             found += _asked("dead letters", lambda: check_dead_letters(dsn))
         for account in accounts:
-            found += check_broker(account)
+            found += check_broker(account, now_s)
             if _well(kafka) and _well(registry):
                 identity = check_identity_of(settings, account, Codec(source))
                 found += identity
