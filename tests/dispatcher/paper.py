@@ -38,10 +38,13 @@ class Desk:
         tuning: str = QUICK,
         number: str | None = None,
         at: str = "",
+        keys: tuple[str, str] = ("", ""),
         **more: Any,  # noqa: ANN401 -- as `World.open_account` has them
     ) -> AccountName:
         """Open an account at the fake and configure it; `at` are more keys of its alpaca table."""
-        theirs = self.alpaca.add_account(f"PA{len(self.numbers) + 1}")
+        theirs = self.alpaca.add_account(
+            f"PA{len(self.numbers) + 1}", key_id=keys[0], secret_key=keys[1]
+        )
         name = f"paper{len(self.numbers) + 1}-{self.world.cluster.prefix.strip('.')}"
         alpaca = f"""
 [accounts.{name}.alpaca]
