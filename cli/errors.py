@@ -17,8 +17,9 @@ _ELSEWHERE: Final = {
     # other packages' errors, by full name: importing them here would slow down every command
     "stack.errors.StackConfigError": CONFIGURATION,
     "stack.errors.StackError": UNREACHABLE,
-    "migrations.apply.DatabaseUnreachable": UNREACHABLE,
-    "migrations.apply.MigrationFailed": CONFIGURATION,
+    "migrations.errors.DatabaseUnreachable": UNREACHABLE,
+    "migrations.errors.DatabaseBusy": UNREACHABLE,
+    "migrations.errors.MigrationFailed": CONFIGURATION,
     "projections.faults.DatabaseUnavailable": UNREACHABLE,
     "projections.faults.FailureNotRecorded": UNREACHABLE,
     "projections.faults.LogUnavailable": UNREACHABLE,

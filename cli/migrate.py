@@ -1,34 +1,108 @@
 """`dispatcher migrate`."""
 
-from typing import Annotated
+import sys
+from textwrap import fill
+from typing import Annotated, Final
 
 import typer
 
 from cli.context import settings_from
-from cli.output import AsJson, Config, print_json, say
+from cli.output import AsJson, Config, moment, print_json, print_table, say
+from consumers.errors import DifferenceFound
+from migrations.apply import LOCK_WAIT_S, STATEMENT_TIMEOUT_S
 from migrations.apply import migrate as apply
-from migrations.apply import pending
+from migrations.apply import status as statuses
+from migrations.ledger import MigrationState, MigrationStatus, require_unedited
 
 app = typer.Typer(add_completion=False)
+
+_INDENT: Final = " " * 9
 
 
 @app.command()
 def migrate(
     *,
+    plan: Annotated[
+        bool, typer.Option("--plan", "--dry-run", help="Only name what would be applied, and why.")
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Only tell every migration and where it stands.")
+    ] = False,
+    lock_wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long to try for a lock.")
+    ] = LOCK_WAIT_S,
+    statement_timeout: Annotated[
+        float, typer.Option(min=0.001, metavar="SECONDS", help="How long a statement may take.")
+    ] = STATEMENT_TIMEOUT_S,
     config: Config = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name what is missing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to the newest migration; a second time changes nothing.
 
-    Example: dispatcher migrate --dry-run
+    Example: dispatcher migrate --plan
     """
+    if plan and status:
+        raise typer.BadParameter("take --plan or --status: each only looks")
     dsn = settings_from(config).postgres_dsn()
-    names = pending(dsn) if dry_run else apply(dsn)
+    if status:
+        _tell_status(statuses(dsn), as_json=as_json)
+    elif plan:
+        found = statuses(dsn)
+        require_unedited(found)
+        _tell_plan(found, as_json=as_json)
+    else:
+        names = apply(
+            dsn,
+            lock_wait_s=lock_wait,
+            statement_timeout_s=statement_timeout,
+            on_wait=lambda sentence: print(sentence, file=sys.stderr, flush=True),  # noqa: T201 -- progress belongs on stderr
+        )
+        _tell_applied(names, as_json=as_json)
+
+
+def _tell_applied(names: list[str], *, as_json: bool) -> None:
     if as_json:
-        print_json({"pending" if dry_run else "applied": names})
+        print_json({"applied": names})
         return
     for name in names:
-        say(f"{'missing' if dry_run else 'applied'}  {name}")
+        say(f"applied  {name}")
     if not names:
         say("The database has every migration.")
+
+
+def _tell_plan(found: list[MigrationStatus], *, as_json: bool) -> None:
+    missing = [one for one in found if one.state is MigrationState.PENDING]
+    if as_json:
+        print_json(
+            {
+                "pending": [
+                    {"name": one.name, "why": one.why, "checksum": one.file_checksum}
+                    for one in missing
+                ]
+            }
+        )
+        return
+    for one in missing:
+        say(f"pending  {one.name}")
+        say(fill(one.why, 78, initial_indent=_INDENT, subsequent_indent=_INDENT))
+    say(
+        f"{len(missing)} to apply, each in one transaction, in this order."
+        if missing
+        else "The database has every migration."
+    )
+
+
+def _tell_status(found: list[MigrationStatus], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"migrations": found})
+    else:
+        print_table(
+            ["State", "Applied (UTC)", "Migration"],
+            ([one.state.value, moment(one.applied_at), one.name] for one in found),
+        )
+    edited = [one.name for one in found if one.state is MigrationState.EDITED]
+    if edited:
+        raise DifferenceFound(
+            f"{', '.join(edited)}: edited after it was applied; `dispatcher migrate` refuses. Put "
+            "the file back as it was, and write what is to change as a migration of its own"
+        )

@@ -9,7 +9,9 @@ import psycopg
 from consumers.doctor.finding import Finding, age, fail, failed, ok, warn
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.tables import rows
-from migrations.apply import DatabaseUnreachable, pending
+from migrations.apply import status
+from migrations.errors import DatabaseUnreachable
+from migrations.ledger import MigrationState
 
 _SKEW_WARN_S: Final = 0.5
 _SKEW_FAIL_S: Final = 3.0
@@ -20,7 +22,7 @@ def check_database(dsn: str) -> Iterator[Finding]:
     """Say whether PostgreSQL answers and has every migration."""
     try:
         rows(dsn, "SELECT 1")
-        missing = pending(dsn)
+        found = status(dsn)
     except (DatabaseUnreachable, ServiceUnreachable) as error:
         yield failed(
             "postgres",
@@ -35,7 +37,15 @@ def check_database(dsn: str) -> Iterator[Finding]:
         yield fail("postgres", f"answers, but {error}", "let postgres.dsn's role read its tables")
         return
     yield ok("postgres", "answers")
-    if missing:
+    missing = [one.name for one in found if one.state is MigrationState.PENDING]
+    edited = [one.name for one in found if one.state is MigrationState.EDITED]
+    if edited:
+        yield fail(
+            "migrations",
+            f"{edited[0]} was edited after it was applied",
+            "put the file back as it was; what is to change is a migration of its own",
+        )
+    elif missing:
         yield fail(
             "migrations", f"{len(missing)} pending, first {missing[0]}", "dispatcher migrate"
         )

@@ -12,7 +12,7 @@ from consumers.errors import (
     SeatLost,
     ServiceUnreachable,
 )
-from migrations.apply import DatabaseUnreachable
+from migrations.errors import DatabaseUnreachable
 from stack.errors import DownloadError, StackConfigError
 
 CODES = [

@@ -11,7 +11,7 @@ from typer.main import get_command
 from cli.main import _Commands
 from tests.cli.running import ROOT, Command
 
-HEAVY = ("confluent_kafka", "psycopg", "pydantic", "httpx2", "authlib", "yoyo", "structlog")
+HEAVY = ("confluent_kafka", "psycopg", "pydantic", "httpx2", "authlib", "structlog")
 NOT_OURS = {"demo"}
 
 

@@ -288,7 +288,9 @@ def test_a_database_without_tables_is_told_to_migrate(
 
 def test_migrating_twice_changes_nothing(traded: Command) -> None:
     assert traded("migrate", "--json").data == {"applied": []}
-    assert traded("migrate", "--dry-run", "--json").data == {"pending": []}
+    assert traded("migrate", "--plan", "--json").data == {"pending": []}
+    found = traded("migrate", "--status", "--json").data["migrations"]
+    assert {one["state"] for one in found} == {"applied"}
 
 
 def test_checks_that_find_nothing_end_with_0(traded: Command) -> None:
