@@ -60,12 +60,14 @@ def dispatch(settings: dict[str, Any], account: str, plan: str) -> None:
     """
     commits: deque[float] = deque(maxlen=2)
     began: list[float] = []
+    busy: list[float] = []
     with Path(plan).open("w", encoding="utf-8") as lines:
 
         def note(records: Sequence[Record], offset: int | None) -> None:
             commits.append(time.monotonic())
             if records and offset is None and not began and len(commits) == commits.maxlen:
                 began.append(commits[-1])  # after AccountOpened and DispatcherStarted
+                busy.append(time.process_time())
                 return
             lines.write(json.dumps([offset, *(len(record.value) for record in records)]) + "\n")
 
@@ -76,6 +78,7 @@ def dispatch(settings: dict[str, Any], account: str, plan: str) -> None:
     answer(
         records=counts.recommendations_read,
         seconds=commits[0] - began[0],
+        processor_seconds=time.process_time() - busy[0],
         intended=counts.intended,
         declined=counts.declined,
         peak_memory_mib=peak_memory_mib(),
@@ -91,7 +94,7 @@ def dispatch_floor(bootstrap_servers: str, prefix: str, account: str, plan: str)
     consumer.assign([source])
     filler, held, position = b"x" * 100_000, deque[Message](), 0
     with Path(plan).open(encoding="utf-8") as lines:
-        began = time.monotonic()
+        began, busy = time.monotonic(), time.process_time()
         for line in list(lines)[1:-1]:  # without AccountOpened, and without the farewell
             offset, *sizes = json.loads(line)
             records = [Record(log_of(name).name, filler[:size], name.encode()) for size in sizes]
@@ -105,9 +108,14 @@ def dispatch_floor(bootstrap_servers: str, prefix: str, account: str, plan: str)
                     position = offset_of(held.popleft()) + 1
             moved = TopicPartition(source.topic, 0, offset)
             seat.append(records, offsets=moved, consumer=consumer)
-        seconds = time.monotonic() - began
+        seconds, busy = time.monotonic() - began, time.process_time() - busy
     consumer.close()
-    answer(records=position, seconds=seconds, peak_memory_mib=peak_memory_mib())
+    answer(
+        records=position,
+        seconds=seconds,
+        processor_seconds=busy,
+        peak_memory_mib=peak_memory_mib(),
+    )
 
 
 def dispatch_live(settings: dict[str, Any], account: str) -> None:

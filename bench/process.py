@@ -34,7 +34,12 @@ def run_task(task: str, **told: Any) -> dict[str, Any]:  # noqa: ANN401 -- whate
 def measured(task: str, **told: Any) -> Run:  # noqa: ANN401 -- as above
     """Run a task whose answer is a `Run`."""
     answer = run_task(task, **told)
-    return Run(answer["records"], answer["seconds"], answer["peak_memory_mib"])
+    return Run(
+        answer["records"],
+        answer["seconds"],
+        answer["peak_memory_mib"],
+        answer.get("processor_seconds"),
+    )
 
 
 @contextmanager

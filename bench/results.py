@@ -28,16 +28,21 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process under test says about its work."""
+    """What one process under test says about its work.
+
+    `processor_seconds` is its own processor time, services not counted, where it says so: it
+    compares sizes on a machine that is busy with other work.
+    """
 
     records: int
     seconds: float
     peak_memory_mib: float
+    processor_seconds: float | None = None
 
 
 def compare(name: str, unit: str, runs: Sequence[Run], floors: Sequence[Run]) -> list[Figure]:
     """Return the rate, the time per record and the peak memory of alternated runs: medians."""
-    return [
+    figures = [
         Figure(name=name, unit=f"{unit}/s", value=_rate(runs), floor=_rate(floors)),
         Figure(
             name=f"{name}.time_per_record",
@@ -52,6 +57,11 @@ def compare(name: str, unit: str, runs: Sequence[Run], floors: Sequence[Run]) ->
             floor=median(run.peak_memory_mib for run in floors),
         ),
     ]
+    busy, busy_floor = _processor_time(runs), _processor_time(floors)
+    if busy is not None:
+        name = f"{name}.processor_time_per_record"
+        figures.append(Figure(name=name, unit="us", value=busy, floor=busy_floor))
+    return figures
 
 
 def percentile(values: Iterable[float], share: float) -> float:
@@ -96,6 +106,15 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _rate(runs: Sequence[Run]) -> float:
     return median(run.records / run.seconds for run in runs)
+
+
+def _processor_time(runs: Sequence[Run]) -> float | None:
+    said = [
+        1e6 * run.processor_seconds / run.records
+        for run in runs
+        if run.processor_seconds is not None
+    ]
+    return median(said) if said else None
 
 
 def _short(value: float | None) -> float | None:

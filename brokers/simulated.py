@@ -5,7 +5,6 @@ so a run that is repeated, or resumed after a crash, ends the same. Simulation i
 account is opened in; nothing ever falls back to it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -67,9 +66,9 @@ class SimulatedBroker:
 
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order; see `Broker.submit`."""
-        with self._lock, self._ledger.exclusive() as known:
+        with self._lock, self._ledger.exclusive():
             order = request.terms
-            if order.client_order_id in known:
+            if self._ledger.find(ClientOrderId(order.client_order_id)) is not None:
                 raise DuplicateOrder(f"client_order_id {order.client_order_id} must be unique")
             if order.quantity <= 0:
                 raise OrderRefused(
@@ -82,29 +81,28 @@ class SimulatedBroker:
 
     def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
         """Look an order up; see `Broker.find`."""
-        with self._lock, self._ledger.exclusive() as known:
-            return known.get(client_order_id)
+        with self._lock:
+            return self._ledger.find(client_order_id)
 
     def cancel(self, broker_order_id: BrokerOrderId) -> None:
         """End a working order; see `Broker.cancel`."""
-        with self._lock, self._ledger.exclusive() as known:
-            for order in known.values():
-                if order.broker_order_id == broker_order_id and _works(order):
-                    self._ledger.append(replace(order, status=OrderStatus.CANCELED))
-                    return
-        raise OrderRefused(f"order {broker_order_id} has already ended, or was never here")
+        with self._lock, self._ledger.exclusive():
+            order = self._ledger.find_at_broker(broker_order_id)
+            if order is None or order.status is not OrderStatus.WORKING:
+                raise OrderRefused(f"order {broker_order_id} has already ended, or was never here")
+            self._ledger.end(replace(order, status=OrderStatus.CANCELED))
 
     def open_orders(self) -> list[OrderReport]:
         """Return the orders that may still fill."""
-        with self._lock, self._ledger.exclusive() as known:
-            return [order for order in known.values() if _works(order)]
+        with self._lock:
+            return self._ledger.working()
 
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
         """Return the fills at or after `moment`, oldest first."""
-        with self._lock, self._ledger.exclusive() as known:
+        with self._lock:
             fills = [
                 (order.broker_order_id, fill)
-                for order in known.values()
+                for order in self._ledger.filled_since(moment)
                 for fill in order.fills
                 if fill.filled_at >= moment
             ]
@@ -112,18 +110,11 @@ class SimulatedBroker:
 
     def positions(self) -> list[BrokerPosition]:
         """Return what the fills in the ledger add up to."""
-        held: defaultdict[str, Decimal] = defaultdict(Decimal)
-        with self._lock, self._ledger.exclusive() as known:
-            for order in known.values():
-                sign = 1 if order.side is Side.BUY else -1
-                held[order.symbol] += sign * sum(
-                    (fill.quantity for fill in order.fills), Decimal(0)
-                )
-        return [
-            BrokerPosition(symbol=symbol, quantity=quantity)
-            for symbol, quantity in sorted(held.items())
-            if quantity
-        ]
+        with self._lock:
+            return [
+                BrokerPosition(symbol=symbol, quantity=quantity)
+                for symbol, quantity in self._ledger.holdings()
+            ]
 
     def account(self) -> BrokerAccount:
         """Return the account number; a simulated broker keeps no cash of its own."""
@@ -229,10 +220,6 @@ class RecommendedMarket:
             ask=option.ask,
         )
         return MarketView(market=market, option=option)
-
-
-def _works(order: OrderReport) -> bool:
-    return order.status is OrderStatus.WORKING
 
 
 def _seed(client_order_id: str) -> int:

@@ -472,7 +472,6 @@ def test_a_projection_that_was_passed_by_applies_nothing_and_asks_for_what_it_ha
 ) -> None:
     quiet = applied(database, EVENTFUL)
     run(database, f"TRUNCATE {', '.join(TABLES)}")
-    run(database, "TRUNCATE projection_checkpoints")
     stream = told(EVENTFUL)
     session = Session(database)
     lane = Lane(an_engine(session, Remembered(stream), Failures()), backoff_ms=1, backoff_max_ms=1)
