@@ -23,6 +23,7 @@ _ELSEWHERE: Final = {
     "projections.faults.DatabaseUnavailable": UNREACHABLE,
     "projections.faults.FailureNotRecorded": UNREACHABLE,
     "projections.faults.LogUnavailable": UNREACHABLE,
+    "projections.faults.StatementRefused": CONFIGURATION,
 }
 
 

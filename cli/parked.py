@@ -1,6 +1,9 @@
 """`dispatcher projections parked`: events that could not become rows, and those behind them."""
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -13,11 +16,13 @@ from consumers.projector.past import LogPast
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.settings import Settings
 from consumers.version import build
+from events.codec import Codec
 from projections.catalog import projection_named
 from projections.parked import ParkedEvent, ParkedQueue, list_parked, show_parked
 from projections.projection import Projection
-from projections.retry import Retry
+from projections.retry import Retried, Retry
 from projections.session import Session
+from projections.skip import NotAtTheHead, Skip
 
 app = typer.Typer(help="Events that could not become rows.", no_args_is_help=True)
 
@@ -93,30 +98,84 @@ def retry(
     """
     settings = settings_from(config)
     wanted = _known(projection)
-    codec = checked_codec(settings)
-    session = Session(settings.postgres_dsn(), application_name="dispatcher-retry")
-    recorder = ProjectionRecorder(settings.kafka.cluster, codec)
-    try:
-        result = Retry(
-            session=session,
-            codec=codec,
-            record_failure=recorder,
-            record_settlement=recorder,
-            now=SystemClock().now,
-            by=getpass.getuser(),
-            build=build(),
-            past=LogPast(settings.kafka.cluster, codec),
-        )(wanted, topic)
-    finally:
-        session.close()
+    with _mending(settings, "dispatcher-retry") as (session, codec, recorder):
+        result = _retried(settings, session, codec, recorder)(wanted, topic)
     if as_json:
         print_json(result)
     else:
         say(f"{result.applied} applied, {result.waiting} still wait.")
+    _complain(result, wanted, topic)
+
+
+@app.command()
+def skip(
+    projection: ProjectionName,
+    topic: Topic,
+    offset: Annotated[int, typer.Argument(metavar="OFFSET", min=0)],
+    *,
+    reason: Annotated[str, typer.Option(help="Why its rows may be missing for ever.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave out the event that a queue stands still at, for good; then retry what waits behind it.
+
+    Rebuilds leave it out as well. Exit code 6 if something behind it cannot be applied either.
+
+    Example: dispatcher projections parked skip executions dispatch.events.tiny 41 --reason "…"
+    """
+    if not reason.strip():
+        raise typer.BadParameter("it is empty: whoever looks for the rows will ask why")
+    settings = settings_from(config)
+    wanted = _known(projection)
+    with _mending(settings, "dispatcher-skip") as (session, codec, recorder):
+        leave_out = Skip(
+            session=session,
+            record_settlement=recorder,
+            now=SystemClock().now,
+            by=getpass.getuser(),
+        )
+        try:
+            skipped = leave_out(wanted, topic, offset, reason)
+        except NotAtTheHead as error:
+            raise NotFoundError(f"{error}: see `dispatcher projections parked list`") from None
+        result = _retried(settings, session, codec, recorder)(wanted, topic)
+    if as_json:
+        print_json({"skipped": skipped.offset, **asdict(result)})
+    else:
+        say(f"1 skipped, {result.applied} applied, {result.waiting} still wait.")
+    _complain(result, wanted, topic)
+
+
+@contextmanager
+def _mending(settings: Settings, name: str) -> Iterator[tuple[Session, Codec, ProjectionRecorder]]:
+    codec = checked_codec(settings)
+    session = Session(settings.postgres_dsn(), application_name=name)
+    try:
+        yield session, codec, ProjectionRecorder(settings.kafka.cluster, codec)
+    finally:
+        session.close()
+
+
+def _retried(
+    settings: Settings, session: Session, codec: Codec, recorder: ProjectionRecorder
+) -> Retry:
+    return Retry(
+        session=session,
+        codec=codec,
+        record_failure=recorder,
+        record_settlement=recorder,
+        now=SystemClock().now,
+        by=getpass.getuser(),
+        build=build(),
+        past=LogPast(settings.kafka.cluster, codec),
+    )
+
+
+def _complain(result: Retried, projection: Projection, topic: str) -> None:
     if result.stopped_at is not None:
         raise DifferenceFound(
-            f"{topic} offset {result.stopped_at.offset} still cannot be applied to {wanted.name}: "
-            f"{result.error}"
+            f"{topic} offset {result.stopped_at.offset} still cannot be applied to "
+            f"{projection.name}: {result.error}"
         )
 
 

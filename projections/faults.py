@@ -19,6 +19,16 @@ _ABOUT_THE_ROW: Final = frozenset(
     }
 )
 
+_A_BUILD_OF_ITS_OWN: Final = ("42", "0A", "26")
+"""Syntax and names, unsupported features, unknown prepared statements: no wait mends these."""
+_MENDED_FROM_OUTSIDE: Final = frozenset(
+    {
+        "42P01",  # undefined table: a migration brings it
+        "42703",  # undefined column: likewise
+        "42501",  # insufficient privilege: somebody grants it
+    }
+)
+
 
 class Unavailable(Exception):  # noqa: N818 -- says what the thing is that must answer
     """Wait and try the same again: nothing is wrong with the events."""
@@ -56,6 +66,10 @@ class CheckpointLost(Exception):  # noqa: N818 -- says what happened
     """Stop: another projector has moved this projection's checkpoint and goes on from there."""
 
 
+class StatementRefused(Exception):  # noqa: N818 -- says what happened
+    """Stop: PostgreSQL will never take this build's statement; its tables are another build's."""
+
+
 def is_about_the_row(error: BaseException) -> bool:
     """Say whether `error` would come again with this event, whatever the state of the database.
 
@@ -69,7 +83,17 @@ def is_about_the_row(error: BaseException) -> bool:
     return isinstance(error, psycopg.DataError)
 
 
-def unavailable(error: psycopg.Error) -> DatabaseUnavailable:
-    """Return a failure of PostgreSQL as something to wait for, in one sentence."""
+def unavailable(error: psycopg.Error) -> DatabaseUnavailable | StatementRefused:
+    """Return a failure of PostgreSQL as something to wait for, or to stop for, in one sentence."""
     told = " ".join(str(error).split()) or type(error).__name__
-    return DatabaseUnavailable(f"PostgreSQL cannot answer: {told}", error.sqlstate)
+    state = error.sqlstate
+    if (
+        state is not None
+        and state.startswith(_A_BUILD_OF_ITS_OWN)
+        and state not in _MENDED_FROM_OUTSIDE
+    ):
+        return StatementRefused(
+            f"PostgreSQL refuses a statement of this build ({state}): {told}; nothing was applied. "
+            "Its tables are not those that this build knows: see `dispatcher migrate --status`"
+        )
+    return DatabaseUnavailable(f"PostgreSQL cannot answer: {told}", state)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeVar
 
 import psycopg
 
@@ -12,21 +11,14 @@ from events.envelope import Origin
 from events.projection import ProjectionSettled, Settlement
 from projections.apply import empty_stages, merge_rows, rows_of
 from projections.checkpoints import Partition
-from projections.failures import settlement_id
-from projections.faults import FailureNotRecorded, is_about_the_row, unavailable
+from projections.faults import is_about_the_row, unavailable
 from projections.folding import Folds, Past
 from projections.parked import ParkedEvent, show_parked
 from projections.parking import FailureRecorder, projection_failed
 from projections.projection import Projection
-from projections.record import Record, account_of, read_record
+from projections.record import Record, read_record
 from projections.session import Connection, Session
-
-_T = TypeVar("_T")
-
-_LOCK: Final = (
-    "SELECT 1 FROM projection_checkpoints WHERE projection = %s AND topic = %s FOR UPDATE"
-)
-_ONE: Final = "WHERE projection = %s AND topic = %s AND partition = %s AND log_offset = %s"
+from projections.settling import ONE_PARKED, let_go, lock_checkpoint, settled_as, tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +64,15 @@ class Retry:
         except psycopg.Error as error:
             raise unavailable(error) from error
         for event in settled:
-            _tell(self.record_settlement, self._settlement(projection, event.origin))
+            settlement = settled_as(
+                Settlement.RETRIED,
+                projection.name,
+                event.origin,
+                reason="applied after all",
+                by=self.by,
+                at=self.now(),
+            )
+            tell(self.record_settlement, settlement)
         return result
 
     def _in_one_transaction(
@@ -83,14 +83,13 @@ class Retry:
         folds.catch_up(_beginning(show_parked(connection, projection.name, topic)))
         with connection.transaction():
             connection.execute("SET LOCAL synchronous_commit = on")
-            connection.execute(_LOCK, (projection.name, topic))
+            lock_checkpoint(connection, projection.name, topic)
             events = show_parked(connection, projection.name, topic)
             folds.catch_up(_beginning(events))  # somebody else may have retried some of it
             records = [self._record(event) for event in events]
             done, error = _apply_prefix(connection, projection, folds, records)
             for event in events[:done]:
-                place = (topic, event.origin.partition, event.origin.offset)
-                connection.execute(f"DELETE FROM parked_events {_ONE}", (projection.name, *place))  # noqa: S608 -- a constant of ours
+                let_go(connection, projection.name, event.origin)
             result = Retried(applied=done, waiting=len(events) - done)
             if error is not None:
                 told = self._still_fails(connection, projection, records[done], error)
@@ -108,9 +107,9 @@ class Retry:
         failure = projection_failed(
             projection.name, record, error, occurred_at=self.now(), build=self.build
         )
-        _tell(self.record_failure, failure)
+        tell(self.record_failure, failure)
         connection.execute(
-            f"UPDATE parked_events SET failure_id = %s, sqlstate = %s, error = %s {_ONE}",  # noqa: S608 -- a constant of ours
+            f"UPDATE parked_events SET failure_id = %s, sqlstate = %s, error = %s {ONE_PARKED}",  # noqa: S608 -- a constant of ours
             (
                 failure.event_id,
                 failure.sqlstate,
@@ -122,20 +121,6 @@ class Retry:
             ),
         )
         return failure.error
-
-    def _settlement(self, projection: Projection, origin: Origin) -> ProjectionSettled:
-        return ProjectionSettled(
-            event_id=settlement_id(projection.name, origin),
-            projection=projection.name,
-            account_name=account_of(origin.topic),
-            topic=origin.topic,
-            partition=origin.partition,
-            offset=origin.offset,
-            settlement=Settlement.RETRIED,
-            reason="applied after all",
-            by=self.by,
-            occurred_at=self.now(),
-        )
 
 
 def _beginning(events: Sequence[ParkedEvent]) -> dict[Partition, int]:
@@ -174,12 +159,3 @@ def _apply_prefix(
         return done, stopped
     more, stopped = _apply_prefix(connection, projection, folds, records[half:])
     return half + more, stopped
-
-
-def _tell(record: Callable[[_T], None], event: _T) -> None:
-    try:
-        record(event)
-    except Exception as unheard:
-        raise FailureNotRecorded(
-            f"Kafka did not acknowledge a {type(event).__name__}: {unheard}"
-        ) from unheard

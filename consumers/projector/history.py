@@ -105,13 +105,13 @@ class History:
         place = (PROJECTION_FAILURES.name, 0)
         if place not in target:
             return frozenset()
-        return frozenset(
-            (event.projection, event.topic, event.partition, event.offset)
+        last = {  # one whose skip was told, but never carried out, may have been retried since
+            (event.projection, event.topic, event.partition, event.offset): event.settlement
             for chunk in self.read({}, {place: target[place]})
             for record in chunk.records
             if isinstance(event := record.event, ProjectionSettled)
-            and event.settlement is Settlement.SKIPPED
-        )
+        }
+        return frozenset(at for at, how in last.items() if how is Settlement.SKIPPED)
 
     def _chunk(self, at: Offsets, target: Offsets, open_: set[Partition]) -> Chunk:
         batch = consume_batch(self._consumer, _BATCH, 0.2)

@@ -48,6 +48,27 @@ def test_what_is_parked_can_be_looked_at_and_retried_once_it_is_mended(
     assert execution["recommendation_id"] == 7
 
 
+def test_what_will_never_fit_is_skipped_for_a_reason_and_a_rebuild_leaves_it_out_too(
+    stuck: Command,
+) -> None:
+    parked = stuck("projections", "parked", "show", *WHERE, "--json").data
+    [offset] = [one["offset"] for one in parked if one["failed"]]
+
+    empty = stuck("projections", "parked", "skip", *WHERE, str(offset), "--reason", " ")
+    skipped = stuck("projections", "parked", "skip", *WHERE, str(offset), "--reason", "never fits")
+    rebuilt = stuck("projections", "rebuild", "executions", "--json")
+
+    assert (empty.code, skipped.code) == (2, 0)
+    assert skipped.out.startswith("1 skipped")
+    assert rebuilt.code == 0
+    assert stuck("executions", "list", "--json").data == []
+    assert stuck("projections", "parked", "list", "--json").data == []
+    assert stuck("projections", "run", "--until-caught-up").code == 0
+    [failure] = stuck("failures", "list", "--json").data
+    assert "never fits" in stuck("failures", "show", failure["event_id"][:8]).out
+    assert stuck("projections", "verify").code == 0
+
+
 def _sql(place: Place, statement: str) -> None:
     with psycopg.connect(place.postgres_dsn, autocommit=True) as connection:
         connection.execute(statement.encode())

@@ -13,6 +13,7 @@ from projections.faults import (
     CheckpointLost,
     CheckpointRewound,
     DatabaseUnavailable,
+    StatementRefused,
     is_about_the_row,
 )
 from projections.status import STATUS
@@ -172,6 +173,20 @@ def test_a_table_that_a_migration_has_yet_to_bring_parks_nothing(
 
     run(database, "ALTER TABLE hidden RENAME TO dispatch_fills")
     assert driver.engine.apply(stream, after(stream)) == Applied(applied=2)
+
+
+def test_tables_of_another_build_stop_the_projector_with_a_sentence_and_park_nothing(
+    database: str, driver: Driver
+) -> None:
+    stream = traded("tiny", 1).records()
+    run(database, "ALTER TABLE dispatch_fills ALTER log_offset TYPE BOOLEAN USING false")
+
+    with pytest.raises(StatementRefused, match="refuses a statement of this build"):
+        driver.apply(stream)
+
+    assert rows(database, "parked_events") == []
+    run(database, "ALTER TABLE dispatch_fills ALTER log_offset TYPE BIGINT USING 0")
+    assert driver.apply(stream) == Applied(applied=2)
 
 
 def test_a_projection_that_cannot_write_holds_up_no_other(database: str, driver: Driver) -> None:

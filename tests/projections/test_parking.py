@@ -16,6 +16,7 @@ from projections.parked import list_parked, show_parked
 from projections.projection import Projection, Readable
 from projections.record import Record
 from projections.retry import Retried, Retry
+from projections.skip import NotAtTheHead, Skip
 from projections.stage import Row
 from projections.status import STATUS
 from tests.projections.driving import Driver, Failures, after, rows
@@ -327,3 +328,72 @@ def test_a_retry_stops_at_the_next_failure_and_keeps_what_went_well(
 
 def test_a_retry_with_nothing_waiting_does_nothing(retry: Retry) -> None:
     assert try_again(retry) == Retried(applied=0, waiting=0)
+
+
+@pytest.fixture
+def skip(driver: Driver, settled: list[ProjectionSettled]) -> Skip:
+    return Skip(session=driver.session, record_settlement=settled.append, now=lambda: NOW, by="ann")
+
+
+def test_a_skipped_event_stays_out_for_a_reason_and_what_waited_behind_it_goes_on(
+    database: str, driver: Driver, retry: Retry, skip: Skip, settled: list[ProjectionSettled]
+) -> None:
+    driver.apply(traded("tiny", "MSFT", "AAPL").records())
+    driver.apply(traded("large", "POISON", "AAPL").records())
+
+    skip(EXECUTIONS, "dispatch.events.large", 0, "a ticker that never was")
+    run(database, ACCEPT_POISON)  # the fill of what was left out is no poison by itself
+    result = retry(EXECUTIONS, "dispatch.events.large")
+
+    assert result.waiting == 0
+    assert executed(database)["tiny"] == [1, 2]
+    assert 2 in executed(database)["large"]
+    assert {row["recommendation_id"] for row in rows(database, "dispatch_orders")} == {1, 2}
+    assert [(one.offset, one.settlement, one.reason) for one in settled] == [
+        (0, Settlement.SKIPPED, "a ticker that never was")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("topic", "offset", "sentence"),
+    [
+        ("dispatch.events.tiny", 3, "stands still at: that is offset 2"),
+        ("dispatch.events.large", 0, "nothing of dispatch.events.large is parked"),
+    ],
+)
+def test_only_what_a_queue_stands_still_at_can_be_skipped(
+    driver: Driver,
+    skip: Skip,
+    settled: list[ProjectionSettled],
+    topic: str,
+    offset: int,
+    sentence: str,
+) -> None:
+    driver.apply(traded("tiny", "MSFT", "POISON").records())
+
+    with pytest.raises(NotAtTheHead, match=sentence):
+        skip(EXECUTIONS, topic, offset, "a mistake")
+
+    assert settled == []
+
+
+def test_what_only_waited_is_retried_and_never_skipped(driver: Driver, skip: Skip) -> None:
+    driver.apply(traded("tiny", "POISON", "MSFT").records())
+    skip(EXECUTIONS, "dispatch.events.tiny", 0, "a ticker that never was")
+
+    with pytest.raises(NotAtTheHead, match="retry it"):
+        skip(EXECUTIONS, "dispatch.events.tiny", 1, "too much of a good thing")
+
+
+def test_nothing_is_let_go_while_kafka_does_not_acknowledge_the_skip(
+    database: str, driver: Driver, skip: Skip
+) -> None:
+    driver.apply(traded("tiny", "POISON").records())
+
+    def deaf(_: ProjectionSettled) -> None:
+        raise ConnectionError("nobody there")
+
+    with pytest.raises(FailureNotRecorded, match="nobody there"):
+        replace(skip, record_settlement=deaf)(EXECUTIONS, "dispatch.events.tiny", 0, "why not")
+
+    assert len(rows(database, "parked_events")) == 2
