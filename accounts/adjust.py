@@ -10,6 +10,7 @@ from accounts.lots import Lots
 from accounts.positions import Trade, booked, fits
 from accounts.state import AccountState, Position
 from events.account import AdjustmentKind, CostBasis, PositionAdjusted
+from events.identifiers import AccountName, RecommendationId, client_order_id
 from events.values import money
 
 _TRADES: Final = frozenset({AdjustmentKind.OUTSIDE_TRADE, AdjustmentKind.LATE_FILL})
@@ -60,7 +61,28 @@ def adjusted(state: AccountState, event: PositionAdjusted) -> AccountState:
     if held is not None and _is_split(event, held):
         return _split(_charged(remembered, event.fees), held, held.quantity + change)
     traded = event.kind in _TRADES and event.price > 0
-    return with_peak(book(remembered, trade, price=event.price if traded else None))
+    moved = book(remembered, trade, price=event.price if traded else None)
+    return with_peak(_counted(moved, event) if event.kind is AdjustmentKind.LATE_FILL else moved)
+
+
+def _counted(state: AccountState, event: PositionAdjusted) -> AccountState:
+    """Remember at the order itself how much of it was filled late: what follows is told beyond."""
+    about = event.envelope
+    if about.recommendation_id is None or about.leg is None:
+        return state
+    name = client_order_id(
+        AccountName(about.account_name), RecommendationId(about.recommendation_id), about.leg
+    )
+    ended = state.closed_orders.get(name)
+    if ended is None:
+        return state
+    filled = abs(event.quantity_change)
+    order = changed(
+        ended.order,
+        cumulative_quantity=ended.order.cumulative_quantity + filled,
+        cumulative_notional=ended.order.cumulative_notional + money(event.price * filled),
+    )
+    return changed(state, closed_orders=state.closed_orders.set(name, replace(ended, order=order)))
 
 
 def _charged(state: AccountState, fees: Decimal) -> AccountState:

@@ -6,7 +6,6 @@ our log had ended and the broker has, differences, and the broker's figures.
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from accounts.calendar import exchange_day
@@ -24,8 +23,8 @@ from consumers.dispatcher.seat import Record
 from events import roles
 from events.account import AdjustmentKind, PositionAdjusted
 from events.catalog import LogEvent
-from events.order import Side
-from events.values import money, quantity
+from events.order import OrderFilled, Side
+from events.values import quantity
 
 FIGURES_EVERY: Final = timedelta(minutes=2)
 """How old the broker's figures may get in the log, which keeps each for ever, while they change."""
@@ -72,8 +71,8 @@ def late_events(report: OrderReport, ended: ClosedOrder, writer: Writer) -> Iter
     """Yield the events of an order that the log had ended and the broker has nevertheless.
 
     More fills of an order that was cancelled or has expired are fills. An order that failed here
-    and lives there is an incident, which halts the account; what it filled changes the holding
-    once it can fill no more.
+    and lives there is an incident, which halts the account; what it fills changes the holding, each
+    fill by the order's cumulative quantity, as any fill does, but is no second end of the advice.
     """
     order, works = ended.order, report.status is OrderStatus.WORKING
     never = ended.end in (End.FAILED, End.REJECTED)
@@ -81,25 +80,22 @@ def late_events(report: OrderReport, ended: ClosedOrder, writer: Writer) -> Iter
         was = "ended" if ended.end is None else ended.end.lower()
         message = f"the broker has it as {report.status.lower()}, our log as {was}"
         yield from incident("order-late", message, order, writer)
-    if not never:
-        yield from fills_of(report, order, writer)
-    elif report.fills and not works:
-        yield _late_fill(report, order, writer)
+    for fill in fills_of(report, order, writer):
+        yield _late_fill(fill, order, writer) if never else fill
 
 
-def _late_fill(report: OrderReport, order: OpenOrder, writer: Writer) -> PositionAdjusted:
-    filled = report.fills[-1].cumulative_quantity
-    cost = sum((fill.price * fill.quantity for fill in report.fills), Decimal(0))
+def _late_fill(fill: OrderFilled, order: OpenOrder, writer: Writer) -> PositionAdjusted:
+    change = fill.quantity if fill.side is Side.BUY else -fill.quantity
     return PositionAdjusted(
-        envelope=writer.about(order, roles.adjusted("late-fill")),
+        envelope=writer.about(order, roles.adjusted(f"late-fill-{fill.fill_key}")),
         kind=AdjustmentKind.LATE_FILL,
-        ticker=order.terms.ticker,
-        symbol=order.terms.symbol,
-        instrument_type=order.terms.instrument_type,
-        multiplier=order.terms.multiplier,
-        quantity_change=quantity(filled if order.terms.side is Side.BUY else -filled),
-        price=money(cost / filled),
-        fees=money(sum((fill.fees for fill in report.fills), Decimal(0))),
+        ticker=fill.ticker,
+        symbol=fill.symbol,
+        instrument_type=fill.instrument_type,
+        multiplier=fill.multiplier,
+        quantity_change=quantity(change),
+        price=fill.price,
+        fees=fill.fees,
     )
 
 

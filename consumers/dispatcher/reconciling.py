@@ -65,7 +65,7 @@ def compare(state: AccountState, books: BrokerBooks) -> Comparison:
                 late.append(report)
         elif not _was_ours(state, report):
             strangers.append(
-                f"order {report.broker_order_id} ({report.side} {report.quantity} "
+                f"order {report.broker_order_id} ({report.side} {_text(report.quantity)} "
                 f"{report.symbol}, client order id {name}) is not ours"
             )
         if report.status is OrderStatus.WORKING or report.created_at >= books.asked_at:
@@ -131,7 +131,7 @@ def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Ite
         if symbol in moving or (has == 0 and _awaits_its_end(symbol, books.asked_at)):
             continue
         if ours != has:
-            yield f"the broker holds {has:f} of {symbol}, our log {ours:f}"
+            yield f"the broker holds {_text(has)} of {symbol}, our log {_text(ours)}"
 
 
 def _awaits_its_end(symbol: str, now: datetime) -> bool:
@@ -160,6 +160,10 @@ def _was_ours(state: AccountState, report: OrderReport) -> bool:
 
 def _filled(report: OrderReport) -> Decimal:
     return report.fills[-1].cumulative_quantity if report.fills else ZERO
+
+
+def _text(value: Decimal) -> str:
+    return f"{value.normalize():f}"
 
 
 def _money(value: Decimal | None) -> Decimal | None:

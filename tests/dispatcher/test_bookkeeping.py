@@ -14,7 +14,7 @@ from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.reconciler import Found
 from consumers.dispatcher.reconciling import compare
 from consumers.dispatcher.seat import Record
-from events.account import AccountHalted, AccountReconciled, IncidentRecorded
+from events.account import AccountHalted, AccountReconciled, IncidentRecorded, PositionAdjusted
 from events.catalog import LogEvent
 from events.order import OrderFilled
 from tests.builders import (
@@ -110,9 +110,28 @@ def test_an_order_that_works_after_it_had_failed_is_an_incident_once() -> None:
 
     told = looked(failed, working)
 
-    assert kinds(told) == [IncidentRecorded, AccountHalted, AccountReconciled]
-    assert told.state.positions.get(SYMBOL) is None
+    assert kinds(told) == [IncidentRecorded, AccountHalted, PositionAdjusted, AccountReconciled]
+    assert told.state.positions[SYMBOL].quantity == 3
     assert kinds(looked(told.state, working)) == []
+
+
+def test_fills_of_an_order_that_had_failed_are_booked_as_they_come_each_once() -> None:
+    failed = an_account(INTENT, a_failure())
+    more = a_report(3, 7, status=OrderStatus.CANCELED)
+    first = looked(failed, books(a_report(3, status=OrderStatus.WORKING), held={SYMBOL: 3})).state
+
+    # when: more of it is filled before the cancel takes effect
+    told = looked(first, books(more, held={SYMBOL: 7}))
+
+    # then: what is new is booked, at what it cost, and the books are equal from here on
+    [adjusted] = [event for event in told.events if isinstance(event, PositionAdjusted)]
+    assert adjusted.quantity_change == 4
+    assert told.state.positions[SYMBOL].quantity == 7
+    assert told.state.ends.total == 1
+    assert kinds(looked(told.state, books(more, held={SYMBOL: 7}))) == []
+    later = timedelta(minutes=1)
+    gone = looked(told.state, replace(books(more), asked_at=NOW + later), later=later)
+    assert gone.state.differences == (f"the broker holds 0 of {SYMBOL}, our log 7",)
 
 
 def test_a_key_that_is_refused_halts_until_someone_resumes() -> None:
