@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+WORKERS ?= 3
 
 .PHONY: demo test check sweep bench up down clean lock
 
 demo: $(READY) ## the whole system at work
 	@$(BIN)/dispatcher demo $(ARGS)
 
-test: $(READY) ## everything, on real services
-	@$(BIN)/pytest $(ARGS)
+test: $(READY) ## everything, on real services; WORKERS=0: one test after the other
+	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
 
 check: $(READY) ## style, types, walls and the pure core: seconds, no services
 	@$(BIN)/ruff format --check .
@@ -20,7 +21,7 @@ check: $(READY) ## style, types, walls and the pure core: seconds, no services
 	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config tests/deploy
 
 sweep: $(READY) ## the tests that repeat, at their full numbers
-	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest tests/accounts tests/acceptance tests/dispatcher tests/projections $(ARGS)
+	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/accounts tests/acceptance tests/dispatcher tests/projections $(ARGS)
 
 bench: $(READY) ## figures beside their floors, docs/benchmarks.md; ARGS=--full: every size
 	@$(BIN)/python -m bench $(ARGS)

@@ -8,41 +8,78 @@ import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
+from xdist.remote import Producer
+from xdist.workermanage import WorkerController
 
 from consumers.cluster import Cluster
-from consumers.registry import RegistrySchemaSource, register
+from consumers.logs import LogFormat, configure_logs
+from consumers.registry import RegistrySchemaSource
 from events.codec import Codec
 from migrations.apply import migrate
 from stack.alpaca_server.control import AlpacaControl
 from stack.alpaca_server.running import running_alpaca
-from stack.up import start, stop
 from tests.dispatcher.world import World
-from tests.services import Services, running_services
+from tests.parallel import Scheduling, SharedServices, ask, dear_first
+from tests.services import Kind, Services, ready_services
 
 hypothesis_settings.register_profile("project", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("project")
 
+# structlog's own way to show an exception, with the locals of every frame, takes it 4 s for each.
+configure_logs(log_format=LogFormat.CONSOLE)
+
+SHARED = pytest.StashKey[SharedServices]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    if SHARED not in node.config.stash:
+        node.config.stash[SHARED] = SharedServices()
+    node.workerinput["services"] = node.config.stash[SHARED].door
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if shared := config.stash.get(SHARED, None):
+        shared.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=dear_first)
+
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def services(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
     """Kafka, registry and PostgreSQL, with every schema registered."""
-    with running_services(tmp_path_factory.mktemp("services") / "stack") as found:
-        register(found.registry_url)
-        yield found
+    yield from _ready(Kind.OFFERED, request.config, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Services of our own, for tests that freeze or stop one of them and start it again."""
-    directory = tmp_path_factory.mktemp("breakable") / "stack"
-    addresses = start(directory)
-    try:
-        register(addresses.registry_url)
-        yield Services(
-            addresses.bootstrap_servers, addresses.registry_url, addresses.postgres_dsn, directory
-        )
-    finally:
-        stop(directory, purge=True)
+def breakable(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
+    """Services of our own, for tests that freeze or stop one of them and start it again.
+
+    Their files stand in `parallel.BREAK_SERVICES`.
+    """
+    yield from _ready(Kind.BREAKABLE, request.config, tmp_path_factory)
+
+
+def _ready(
+    kind: Kind, config: pytest.Config, directories: pytest.TempPathFactory
+) -> Iterator[Services]:
+    if hasattr(config, "workerinput"):
+        yield ask(config.workerinput["services"], kind)
+    else:
+        with ready_services(kind, directories.mktemp(kind) / "stack") as found:
+            yield found
 
 
 @pytest.fixture

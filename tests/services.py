@@ -8,8 +8,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from consumers.registry import register
 from stack.up import start, stop
 
 KAFKA_IMAGE = "docker.io/apache/kafka:4.4.0"
@@ -27,25 +29,43 @@ class Services:
     directory: Path | None = None
 
 
+class Kind(StrEnum):
+    """What tests may do with services."""
+
+    OFFERED = "services"
+    BREAKABLE = "breakable"
+
+
 @contextmanager
-def running_services(directory: Path) -> Iterator[Services]:
-    """Yield running services, started in `directory` where nobody else offers any."""
+def ready_services(kind: Kind, directory: Path) -> Iterator[Services]:
+    """Yield running services with every schema registered; what is started, in `directory`."""
+    find = {Kind.OFFERED: _offered, Kind.BREAKABLE: _own}[kind]
+    with find(directory) as services:
+        register(services.registry_url)
+        yield services
+
+
+@contextmanager
+def _offered(directory: Path) -> Iterator[Services]:
     if named := _from_environment():
         yield named
     elif _docker_runs():
         with _from_docker() as services:
             yield services
     else:
-        addresses = start(directory)
-        try:
-            yield Services(
-                addresses.bootstrap_servers,
-                addresses.registry_url,
-                addresses.postgres_dsn,
-                directory,
-            )
-        finally:
-            stop(directory, purge=True)
+        with _own(directory) as services:
+            yield services
+
+
+@contextmanager
+def _own(directory: Path) -> Iterator[Services]:
+    addresses = start(directory)
+    try:
+        yield Services(
+            addresses.bootstrap_servers, addresses.registry_url, addresses.postgres_dsn, directory
+        )
+    finally:
+        stop(directory, purge=True)
 
 
 def _from_environment() -> Services | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from events.catalog import LogEvent
 from events.identifiers import AccountName
@@ -137,25 +138,18 @@ def test_a_seat_that_is_given_up_listens_no_more(desk: Desk) -> None:
     until(lambda: not desk.alpaca.listeners(desk.numbers[account]))
 
 
-def test_new_orders_wait_for_room_and_provoke_no_refusal(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_new_orders_wait_for_room_and_provoke_no_refusal(desk: Desk) -> None:
     # given: a broker that takes so few requests a minute that hardly an order fits
     limits = "max_open_positions = 100\nmax_notional_exposure = 90000"
-    account, said = desk.open_account(limits=limits), list[str]()
-
-    def told_to_wait() -> bool:
-        said.append(capsys.readouterr().out)
-        return "waiting_for_the_rate_budget" in "".join(said)
-
+    account = desk.open_account(limits=limits)
     desk.alpaca.rate_limit(54)
     desk.publish(*(advice(number, ticker=f"T{number}") for number in range(1, 15)))
     for number in range(1, 15):
         desk.alpaca.quote(f"T{number}", bid="99.98", ask="100.02")
 
     # when
-    with desk.running(account):
-        until(told_to_wait)
+    with capture_logs() as lines, desk.running(account):
+        until(lambda: any(line["event"] == "waiting_for_the_rate_budget" for line in lines))
 
     # then: those that wait are not decided yet, and nobody was turned away
     events = desk.world.log(account)
