@@ -179,13 +179,17 @@ def test_tables_of_another_build_stop_the_projector_with_a_sentence_and_park_not
     database: str, driver: Driver
 ) -> None:
     stream = traded("tiny", 1).records()
-    run(database, "ALTER TABLE dispatch_fills ALTER log_offset TYPE BOOLEAN USING false")
+    run(database, "DROP INDEX uq_dispatch_executions_recommendation_account")
 
     with pytest.raises(StatementRefused, match="refuses a statement of this build"):
         driver.apply(stream)
 
     assert rows(database, "parked_events") == []
-    run(database, "ALTER TABLE dispatch_fills ALTER log_offset TYPE BIGINT USING 0")
+    run(
+        database,
+        "CREATE UNIQUE INDEX uq_dispatch_executions_recommendation_account"
+        " ON dispatch_executions (recommendation_id, account_name)",
+    )
     assert driver.apply(stream) == Applied(applied=2)
 
 
