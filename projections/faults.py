@@ -77,7 +77,9 @@ def is_about_the_row(error: BaseException) -> bool:
     table that is missing) is waited for: parking would only spread it over every account.
     """
     if not isinstance(error, psycopg.Error):
-        return isinstance(error, Exception) and not isinstance(error, MemoryError)
+        return isinstance(error, Exception) and not isinstance(
+            error, (MemoryError, Unavailable, CheckpointLost, StatementRefused)
+        )
     if error.sqlstate is not None:
         return error.sqlstate[:2] in _ABOUT_THE_ROW
     return isinstance(error, psycopg.DataError)
