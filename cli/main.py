@@ -28,6 +28,7 @@ class _Commands(LazyGroup):
         "executions": Lazy("cli.executions", "List what was executed."),
         "positions": Lazy("cli.positions", "List what accounts hold."),
         "failures": Lazy("cli.failures", "List and show what went wrong."),
+        "legacy": Lazy("cli.legacy", "Import the ledger of the replaced service."),
         "doctor": Lazy("cli.doctor", "Look at everything it needs; each line names its cure."),
         "config": Lazy("cli.config", "Check the configuration; see where values come from."),
         "health": Lazy("cli.health", "Say whether a process's loop still turns."),

@@ -146,7 +146,11 @@ class Bar:
         """Move to `done`, of `total` when it is known by now."""
         if total is not None:
             self._shown.update(self._task, total=total)
-        self._shown.update(self._task, completed=done, description=title)
+        self._shown.update(self._task, completed=done, description=title, visible=True)
+
+    def hide(self) -> None:
+        """Take it away until it is shown again: something else is about to be written."""
+        self._shown.update(self._task, visible=False)
 
 
 def _cell(value: object) -> str:

@@ -161,11 +161,17 @@ class IncidentRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyExecutionImported:
-    """One row of the replaced service's ledger. It changes no state of the account."""
+    """One row of the replaced service's ledger. It changes no state of the account.
+
+    It occurred when it was imported: `decision_ts` and `simulated_ts` are the old ledger's times,
+    `legacy_recommendation_id` counts in the old service's own numbers. `row` is the whole row, and
+    that of the recommendation behind it, as JSON.
+    """
 
     envelope: Envelope
     execution_id: UUID
     legacy_account_name: str | None = None
+    legacy_recommendation_id: int | None = None
     ticker: str
     action: str
     instrument_type: InstrumentType
