@@ -43,17 +43,24 @@ class World:
     def create(self, *accounts: str) -> None:
         apply_topics(self.cluster, [AccountName(account) for account in accounts])
 
-    def write(self, log: Log, events: Iterable[AnyEvent] | None = None) -> None:
-        """Append a log's events, one transaction each, with an aborted one before each."""
+    def write(
+        self, log: Log, events: Iterable[AnyEvent] | None = None, *, together: bool = False
+    ) -> None:
+        """Append a log's events, one transaction each, with an aborted one before each.
+
+        `together` they are one transaction.
+        """
         producer = self._transactional(log.account)
         topic = self.cluster.topic(log.topic)
-        for event in log.events if events is None else events:
+        wanted = log.events if events is None else list(events)
+        for some in [wanted] if together else [[event] for event in wanted]:
             producer.begin_transaction()
             producer.produce(topic, b"never committed")
             producer.flush()
             producer.abort_transaction()
             producer.begin_transaction()
-            producer.produce(topic, self.codec.encode(event), key=log.account.encode())
+            for event in some:
+                producer.produce(topic, self.codec.encode(event), key=log.account.encode())
             producer.commit_transaction()
 
     def write_raw(

@@ -2,12 +2,13 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from uuid import uuid4
 
 import psycopg
@@ -16,21 +17,25 @@ import pytest
 from consumers.cluster import Cluster
 from consumers.projector.verify import verify
 from consumers.registry import RegistrySchemaSource
+from events.catalog import AnyEvent
 from events.codec import Codec
 from events.identifiers import AccountName
 from migrations.apply import migrate
 from projections.catalog import PROJECTIONS
 from stack import servers
-from stack.server import ServerName
 from tests.projections.driving import rows
 from tests.projections.projecting import World
-from tests.projections.test_projector import executed, traded
+from tests.projections.test_projector import traded
 from tests.services import Services
 
-KILLS: Final = 20 if os.environ.get("DISPATCHER_TEST_SWEEP") else 3
-VICTIMS: Final[tuple[ServerName | None, ...]] = (None, "postgres", "kafka")
-"""None is the projector."""
-PER_ROUND: Final = 12
+Victim: TypeAlias = Literal["projector", "backend", "postgres", "kafka"]
+SWEEP: Final = bool(os.environ.get("DISPATCHER_TEST_SWEEP"))
+KILLS: Final = 200 if SWEEP else 4
+PER_ROUND: Final = int(os.environ.get("DISPATCHER_TEST_PER_ROUND", "2500" if SWEEP else "12"))
+"""Executions between two kills, of two events each: a million events in a sweep."""
+PER_TRANSACTION: Final = 2 if PER_ROUND < 100 else 100
+VICTIMS: Final[tuple[Victim, ...]] = ("projector", "backend", "postgres", "kafka")
+"""A backend is the process that serves one connection: its death makes PostgreSQL start anew."""
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
 
 
@@ -48,7 +53,7 @@ def world(breakable: Services) -> Iterator[World]:
     source.close()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(10_000 if SWEEP else 900)
 def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_random(
     world: World, breakable: Services, tmp_path: Path
 ) -> None:
@@ -57,20 +62,23 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
     assert directory is not None
     order = [VICTIMS[turn % len(VICTIMS)] for turn in range(KILLS)]
     chance.shuffle(order)
-    log = traded("tiny", PER_ROUND * KILLS)
     projector = project(world, breakable, tmp_path)
     for turn, victim in enumerate(order):
-        first = 2 * PER_ROUND * turn
-        world.write(log, log.events[first : first + 2 * PER_ROUND])
+        told = traded("tiny", PER_ROUND, first=1 + PER_ROUND * turn)
+        for some in batched(told.events, PER_TRANSACTION):
+            world.write(told, some, together=True)
         # anywhere in the work on what was written: at once, or after some of its rows are there
         await_executed(world, PER_ROUND * turn + chance.randrange(PER_ROUND), projector)
-        if victim is None:
-            projector.kill()
-            projector.wait(30)
-            projector = project(world, breakable, tmp_path)
-        else:
-            servers.kill(directory, victim)
-            servers.start(directory, victim)
+        match victim:
+            case "projector":
+                projector.kill()
+                projector.wait(30)
+                projector = project(world, breakable, tmp_path)
+            case "backend":
+                kill_backend(world.database)
+            case "postgres" | "kafka":
+                servers.kill(directory, victim)
+                servers.start(directory, victim)
     await_executed(world, PER_ROUND * KILLS, projector)
     projector.kill()
     projector.wait(30)
@@ -80,7 +88,7 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
 
     assert [one.differences for one in found] == [()] * len(PROJECTIONS)
     assert rows(world.database, "parked_events") == []
-    assert len(executed(world.database)) == PER_ROUND * KILLS
+    assert executions(world.database) == PER_ROUND * KILLS
 
 
 def project(world: World, services: Services, directory: Path) -> "subprocess.Popen[bytes]":
@@ -106,8 +114,34 @@ def await_executed(world: World, count: int, projector: "subprocess.Popen[bytes]
     while True:
         assert projector.poll() is None
         try:
-            if len(executed(world.database)) >= count:
+            if executions(world.database) >= count:
                 return
         except psycopg.OperationalError:
             pass  # it comes back
         Event().wait(0.02)
+
+
+def executions(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute("SELECT count(*) FROM dispatch_executions").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def kill_backend(dsn: str) -> None:
+    """Kill the process that serves the projector, if one does just now, as a fault in it would."""
+    try:
+        with psycopg.connect(dsn) as connection:
+            found = connection.execute(
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'dispatcher-projector'"
+            ).fetchone()
+        if found is not None:
+            os.kill(found[0], signal.SIGKILL)
+    except (psycopg.OperationalError, ProcessLookupError):
+        pass  # it was gone already: as dead as can be
+
+
+def batched(events: Sequence[AnyEvent], count: int) -> Iterator[Sequence[AnyEvent]]:
+    for first in range(0, len(events), count):
+        yield events[first : first + count]
