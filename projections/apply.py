@@ -1,6 +1,6 @@
 """Rows into tables: staged by COPY, merged by SQL, inside a transaction that the caller holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
@@ -8,7 +8,7 @@ from projections.parking import copy_rows
 from projections.projection import Projection
 from projections.record import Record, account_of
 from projections.session import Connection
-from projections.stage import Row
+from projections.stage import Row, Stage
 
 
 class Unreadable(Exception):  # noqa: N818 -- says what the record is
@@ -41,6 +41,11 @@ def merge_rows(connection: Connection, projection: Projection, rows: Iterable[Ro
     used = [stage for stage in projection.stages if stage.row in staged]
     for stage in used:
         copy_rows(connection, stage.copy_sql(), staged[stage.row])
+    merge_staged(connection, projection, used)
+
+
+def merge_staged(connection: Connection, projection: Projection, used: Sequence[Stage]) -> None:
+    """Merge the stages `used`, filled by the caller in the same transaction."""
     merges = [stage.merge for stage in used]
     if projection.derive is not None:
         merges.append(projection.derive)

@@ -22,7 +22,7 @@ from projections.faults import (
     is_about_the_row,
     unavailable,
 )
-from projections.folding import RECORDS_AT_ONCE_MAX, Folds, Past
+from projections.folding import RECORDS_AT_ONCE_MAX, Folds, Past, Standing
 from projections.parking import (
     FailureRecorder,
     park,
@@ -137,6 +137,10 @@ class Engine:
         self._known = found
         self._doubtful = {}
         self._interrupted = False
+
+    def stand(self, partition: Partition, folded: object) -> None:
+        """Take what somebody else has folded of `partition`, up to exactly its checkpoint."""
+        self._folds.keep({partition: Standing(self._known[partition], folded)})
 
     def leave(self, partitions: Iterable[Partition]) -> None:
         """Forget partitions that are somebody else's from now on."""

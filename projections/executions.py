@@ -16,6 +16,7 @@ from events.order import (
     OrderResent,
 )
 from projections.fill_rows import FillRow, fill_row
+from projections.finished_orders import OrdersFinisher
 from projections.order_rows import (
     OrderIntentRow,
     OrderOutcome,
@@ -254,6 +255,7 @@ EXECUTIONS: Final = Projection(
     stages=(_INTENTS, _STATES, _FILLS),
     rows=rows,
     derive=_DERIVE,
+    finisher=OrdersFinisher,
     events=frozenset((OrderIntended, OrderFilled, *get_args(OrderOutcome))),
 )
 """Orders, fills and the executions that readers know: one per recommendation and account."""

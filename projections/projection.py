@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from events.catalog import AnyEvent
 from events.envelope import Origin
 from projections.dead_letter import DeadLetter
+from projections.finished import Finisher
 from projections.record import account_of
 from projections.stage import Row, Stage
 
@@ -36,7 +37,8 @@ class Projection:
     `rows` is pure: no I/O, no clock, nothing random. The order in which rows are merged does not
     matter. `derive` is SQL that runs after the merges, for tables computed from the staged keys.
     Only what is among `events` is shown to it: nothing else need even be decoded. A `folding` makes
-    rows of what these events of a log come to, in the log's order.
+    rows of what these events of a log come to, in the log's order. A `finisher` merges a stretch of
+    one topic without PostgreSQL, for tables that are filled from nothing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Projection:
     rows: Callable[[Readable, Origin], Iterable[Row]]
     derive: str | None = None
     folding: Folding[Any] | None = None
+    finisher: Callable[[], Finisher] | None = None
 
     def reads(self, topic: str) -> bool:
         """Say whether records of `topic` are for this projection."""

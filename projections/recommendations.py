@@ -10,6 +10,7 @@ from events.recommendation import OptionQuote, RecommendationIssued
 from events.sanity import nonsense
 from events.topics import RECOMMENDATIONS as TOPIC
 from events.values import Money, Quantity
+from projections.finished_advice import AdviceFinisher
 from projections.projection import Projection, Readable
 from projections.stage import Json, Row, Stage, keep_first
 from projections.texts import json_or_text, json_text
@@ -118,5 +119,6 @@ RECOMMENDATIONS: Final = Projection(
         ),
     ),
     rows=rows,
+    finisher=AdviceFinisher,
 )
 """The advice as it was issued: the first record of an id stays."""

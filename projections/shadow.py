@@ -1,5 +1,8 @@
 """A second set of one projection's tables, empty, in a schema of its own; and the swap.
 
+They are filled without indexes first, by several processes; indexes come afterwards, and whatever
+the merges have to decide. What a killed rebuild left is gone on with where nothing has changed.
+
 The swap moves contents, not tables: views, grants, indexes and constraints belong to the live
 tables, which stay. Only rows that differ are written, so readers are never locked out and, in any
 isolation level, see the rows before or the rows after.
@@ -8,22 +11,37 @@ isolation level, see the rows before or the rows after.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
+from projections import later
+from projections.apply import merge_staged
 from projections.checkpoints import Partition
-from projections.faults import Unavailable, unavailable
+from projections.faults import Unavailable, is_about_the_row, unavailable
 from projections.projection import Projection
 from projections.session import Connection, Session
+from projections.stage import Stage
 
 LOCK_TIMEOUT: Final = "5s"
 _ENGINE_TABLES: Final = ("projection_checkpoints", "parked_events")
 _LOCK_CLASS: Final = 7_316_402
 
 _CREATE: Final = "CREATE UNLOGGED TABLE {shadow}.{table} (LIKE {table} INCLUDING ALL)"
+_SHAPE: Final = """
+SELECT attname, atttypid, atttypmod, attnotnull, attgenerated, NULL
+FROM pg_attribute WHERE attrelid = %(table)s::REGCLASS AND attnum > 0 AND NOT attisdropped
+UNION ALL
+SELECT conname, 0, 0, convalidated, contype, pg_get_constraintdef(oid)
+FROM pg_constraint WHERE conrelid = %(table)s::REGCLASS
+UNION ALL
+SELECT indexrelid::REGCLASS::NAME, 0, 0, indisvalid, '', pg_get_indexdef(indexrelid)
+FROM pg_index WHERE indrelid = %(table)s::REGCLASS
+ORDER BY 1, 2, 6
+"""
 _COLUMNS: Final = """
 SELECT attname FROM pg_attribute
 WHERE attrelid = %s::REGCLASS AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -67,6 +85,10 @@ class RebuildUnderWay(Exception):  # noqa: N818 -- says what is the matter
     """Somebody else is rebuilding this projection."""
 
 
+class Unfit(Exception):  # noqa: N818 -- says what the rows are
+    """Rows that were loaded do not fit indexes or merges: the engine has to find out which."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
     """A parked event's place; `failure_id` only on one that failed."""
@@ -77,18 +99,31 @@ class Parked:
     failure_id: UUID | None
 
 
+def shadow_schema(projection: Projection) -> str:
+    """Return the schema of a projection's second set of tables."""
+    return f"dispatcher_rebuild_{projection.name.replace('-', '_')}"
+
+
+def left_of(stage: Stage) -> str:
+    """Return the table in which rows of `stage` wait for the merges."""
+    return f"left_{stage.name}"
+
+
 class Shadow:
     """The second set of tables of one projection, beside the live ones."""
 
     def __init__(self, dsn: str, projection: Projection) -> None:
         """Open nothing yet."""
         self._projection = projection
-        self.schema = f"dispatcher_rebuild_{projection.name.replace('-', '_')}"
+        self.schema = shadow_schema(projection)
+        self._made_of = ""
         self._live = Session(dsn, application_name="dispatcher-rebuild")
         self.session = Session(dsn, application_name="dispatcher-rebuild", schema=self.schema)
 
-    def create(self) -> None:
-        """Make the tables anew; what a killed rebuild left is dropped.
+    def open(self, made_of: str, *, anew: bool = False) -> bool:
+        """Go on with the tables that are there if they were `made_of` the same, else make new ones.
+
+        Returns whether it goes on. Live tables that have changed their shape are not the same.
 
         Raises:
             RebuildUnderWay: Another process is at it.
@@ -97,6 +132,19 @@ class Shadow:
         with _answering():
             connection = self._live.connection()
             self._lock(connection)
+            mark = self._mark(connection, made_of)
+            if not anew and self._is_marked(connection, mark):
+                return True
+        self._made_of = mark
+        self.create(indexed=False)
+        return False
+
+    def create(self, *, indexed: bool = True) -> None:
+        """Make the tables anew, with their indexes or to be loaded first; see `open`."""
+        with _answering():
+            connection = self._live.connection()
+            self._lock(connection)
+            self.session.close()
             with connection.transaction():
                 schema = sql.Identifier(self.schema)
                 connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
@@ -104,6 +152,65 @@ class Shadow:
                 for table in (*self._projection.tables, *_ENGINE_TABLES):
                     names = {"shadow": schema, "table": sql.Identifier(table)}
                     connection.execute(sql.SQL(_CREATE).format(**names))
+                path = sql.SQL("SET LOCAL search_path = {}").format(schema)
+                connection.execute(path)
+                # unlogged, as the rows are: a crash of PostgreSQL takes both
+                connection.execute(
+                    "CREATE UNLOGGED TABLE rebuild_mark (made_of TEXT, loaded BOOLEAN)"
+                )
+                connection.execute(
+                    "INSERT INTO rebuild_mark VALUES (%s, %s)", (self._made_of, indexed)
+                )
+                if not indexed:
+                    later.put_off(connection, self.schema, self._projection.tables)
+                    for stage in self._projection.stages:
+                        create = sql.SQL("CREATE UNLOGGED TABLE {} ({})")
+                        left, columns = sql.Identifier(left_of(stage)), sql.SQL(stage.columns_sql())
+                        connection.execute(create.format(left, columns))
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the tables have their indexes, and the engine may go on with them."""
+        with _answering():
+            found = self.session.connection().execute("SELECT loaded FROM rebuild_mark").fetchone()
+            return found is not None and bool(found[0])
+
+    def finish_loading(self) -> None:
+        """Build indexes and keys, then merge what was put aside.
+
+        Raises:
+            Unfit: Rows contradict them: make the tables anew, and let the engine fill them.
+            DatabaseUnavailable: PostgreSQL cannot answer; the same call goes on.
+        """
+        try:
+            connection = self.session.connection(self._projection.stages)
+            later.build(connection)
+            for table in self._projection.tables:
+                connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+            with connection.transaction():
+                connection.execute("SET LOCAL statement_timeout = 0")
+                for stage in self._projection.stages:
+                    self._take_up_what_is_left(connection, stage)
+                merge_staged(connection, self._projection, self._projection.stages)
+                connection.execute("UPDATE rebuild_mark SET loaded = TRUE")
+        except psycopg.Error as error:
+            if is_about_the_row(error):
+                raise Unfit(str(error)) from error
+            raise unavailable(error) from error
+
+    def _take_up_what_is_left(self, connection: Connection, stage: Stage) -> None:
+        for query in (
+            "INSERT INTO {to} SELECT * FROM {left}",
+            "ANALYZE {to}",
+            "DROP TABLE {left}",
+        ):
+            to, left = sql.Identifier(stage.name), sql.Identifier(left_of(stage))
+            connection.execute(sql.SQL(query).format(to=to, left=left))
+
+    def checkpoints(self) -> dict[Partition, int]:
+        """Return how far the new tables are."""
+        with _answering():
+            return self._checkpoints(self.session.connection(), _STANDING)
 
     def live_checkpoints(self) -> dict[Partition, int]:
         """Return how far the live tables are."""
@@ -138,6 +245,11 @@ class Shadow:
                 standing = self._checkpoints(connection, f"{_STANDING} FOR UPDATE")
                 yield Swap(connection, self._projection, self.schema, standing)
 
+    def leave(self) -> None:
+        """Let go of PostgreSQL; the tables stay, for the next rebuild to go on with."""
+        self.session.close()
+        self._live.close()
+
     def close(self) -> None:
         """Drop the tables and let go of PostgreSQL; what cannot be dropped now goes next time."""
         try:
@@ -148,6 +260,24 @@ class Shadow:
             return  # the next rebuild begins with it
         finally:
             self._live.close()
+
+    def _mark(self, connection: Connection, made_of: str) -> str:
+        """Return a digest of what the tables are made of, and of the live tables' shapes."""
+        found = sha256(made_of.encode())
+        for table in self._projection.tables:
+            shape = connection.execute(_SHAPE, {"table": table}).fetchall()
+            found.update(f"{table}{shape}".encode())
+        return found.hexdigest()
+
+    def _is_marked(self, connection: Connection, mark: str) -> bool:
+        table = sql.Identifier(self.schema, "rebuild_mark")
+        there = connection.execute(
+            "SELECT to_regclass(%s) IS NOT NULL", (table.as_string(connection),)
+        ).fetchone()
+        if there is None or not there[0]:
+            return False
+        found = connection.execute(sql.SQL("SELECT made_of FROM {}").format(table)).fetchone()
+        return found is not None and found[0] == mark
 
     def _lock(self, connection: Connection) -> None:
         try:

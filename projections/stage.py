@@ -47,8 +47,11 @@ class Stage:
 
     def create_sql(self) -> str:
         """Return the SQL that creates the temporary table, once per connection."""
-        columns = ", ".join(f"{name} {_sql_type(hint)}" for name, hint in _hints(self.row))
-        return f"CREATE TEMP TABLE {self.name} ({columns}) ON COMMIT DELETE ROWS"
+        return f"CREATE TEMP TABLE {self.name} ({self.columns_sql()}) ON COMMIT DELETE ROWS"
+
+    def columns_sql(self) -> str:
+        """Return the columns and their types, as ``CREATE TABLE`` takes them."""
+        return ", ".join(f"{name} {_sql_type(hint)}" for name, hint in _hints(self.row))
 
     def copy_sql(self) -> str:
         """Return the COPY statement that `copy_text` is meant for."""
@@ -113,6 +116,15 @@ def copy_text(rows: Iterable[Row]) -> bytes:
     return "".join(
         ["\t".join([_TEXT[type(value)](value) for value in row]) + "\n" for row in rows]
     ).encode()
+
+
+def copy_fields(row: Row) -> list[str]:
+    """Return a row's values as COPY reads them, for whoever puts lines together of parts.
+
+    Raises:
+        TypeError: A value has a type that no column takes.
+    """
+    return [_TEXT[type(value)](value) for value in row]
 
 
 def _escaped(text: str) -> str:

@@ -1,9 +1,7 @@
 """`recommendation_status`: what each account made of each recommendation, and why."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Final, NamedTuple
-from uuid import UUID
+from typing import Final
 
 from events.decision import RecommendationDeclined, RecommendationFailed
 from events.envelope import Envelope, Origin
@@ -18,43 +16,16 @@ from events.order import (
     OrderRejected,
     OrderResent,
 )
+from projections.finished_statuses import StatusesFinisher
 from projections.precedence import earliest, latest
 from projections.projection import Projection, Readable
-from projections.stage import Json, OtherHalf, Row, Stage, keep_first
+from projections.stage import OtherHalf, Row, Stage, keep_first
+from projections.status_rows import DecisionRow, StatusRow
 from projections.texts import gates_declined, gates_json, json_text
 
 _OPEN: Final = 0
 _END: Final = 1
 _EXECUTED: Final = 2
-
-
-class DecisionRow(NamedTuple):
-    """What the account decided on a recommendation, and the gates it asked."""
-
-    recommendation_id: int
-    account_name: str
-    ticker: str
-    action: str
-    instrument_type: str
-    strategy_type: str
-    decided_at: datetime
-    declined_by: Json | None
-    gates: Json
-    dispatcher_run_id: UUID
-    decision_offset: int
-
-
-class StatusRow(NamedTuple):
-    """Where a recommendation stands; `status_precedence` says which of several stays."""
-
-    recommendation_id: int
-    account_name: str
-    status: str
-    status_at: datetime
-    status_offset: int
-    status_precedence: int
-    failure_reason: str | None
-    client_order_id: str | None
 
 
 def rows(event: Readable, origin: Origin) -> Iterable[Row]:
@@ -216,5 +187,6 @@ STATUS: Final = Projection(
     tables=("recommendation_status",),
     stages=(_DECISIONS, _STATUSES),
     rows=rows,
+    finisher=StatusesFinisher,
 )
 """One status per recommendation and account: its first end stays, a fill above all."""

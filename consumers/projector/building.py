@@ -1,30 +1,46 @@
 """New tables on their way to where the live ones stand."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 
 from consumers.cluster import Cluster
+from consumers.evolve_code import digest
 from consumers.projector.history import Chunk, History
+from consumers.projector.loading import Load
+from consumers.projector.past import LogPast
 from consumers.projector.reading import committed_ends
+from events.codec import Codec
 from events.projection import ProjectionFailed
-from projections.checkpoints import Partition
-from projections.engine import Engine
+from projections.checkpoints import Offsets, Partition
+from projections.engine import Applied, Engine
 from projections.failures import FAILURES
+from projections.faults import FoldBehind
 from projections.projection import Projection
+from projections.record import Record
 from projections.shadow import Shadow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildSettings:
-    """Where the logs and the tables are, and in whose name it is done."""
+    """Where the logs and the tables are, in whose name it is done, and how.
+
+    More than one of `processes` needs a `registry_url`, as each decodes for itself. `anew` makes
+    tables anew where an interrupted rebuild left some.
+    """
 
     cluster: Cluster
     postgres_dsn: str
     build: str
     by: str
     now: Callable[[], datetime]
+    registry_url: str | None = None
+    processes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    anew: bool = False
 
 
 @dataclass(slots=True)
@@ -37,14 +53,41 @@ class Building:
     skipped: frozenset[tuple[str, int, int]]
     failures: dict[object, ProjectionFailed]
     ends: dict[Partition, int]
+    kept: int = 0
     target: dict[Partition, int] = field(default_factory=dict)
     records: int = 0
+    is_over: bool = False
 
     def aim(self, standing: dict[Partition, int]) -> None:
         """Go where the live tables stand, to the log's end where they stand nowhere yet."""
         self.target = {**self.ends, **self.target, **standing}
+        self.begin()
+
+    def begin(self) -> None:
+        """Take up partitions that are new here."""
         for place in self.target.keys() - self.engine.checkpoints.keys():
             self.engine.begin(place, 0)
+
+    def go_on(self, folded: Mapping[tuple[str, Partition], object]) -> None:
+        """Let the engine go on where the tables were loaded to, with what was folded meanwhile."""
+        self.engine.leave(list(self.engine.checkpoints))
+        self.begin()
+        for (name, place), what in folded.items():
+            if name == self.projection.name:
+                self.engine.stand(place, what)
+
+    def make_anew(self) -> None:
+        """Start again with tables that have their indexes: the engine fills them from nothing."""
+        self.shadow.create()
+        self.engine.leave(list(self.engine.checkpoints))
+        self.begin()
+
+    def close(self) -> None:
+        """Drop the tables if they are of no use any more, else leave them for the next rebuild."""
+        if self.is_over:
+            self.shadow.close()
+        else:
+            self.shadow.leave()
 
     def feed(self, chunk: Chunk) -> None:
         """Apply what is this projection's and stands before its target."""
@@ -63,51 +106,113 @@ class Building:
             wanted = offset < self.target.get((topic, number), 0)
             if wanted and (topic, number, offset) not in self.skipped:
                 records.append(record)
-        done = self.engine.apply(records, positions)
+        done = self._apply(records, positions)
         self.records += done.applied + done.failed + done.waiting
+
+    def _apply(self, records: list[Record], positions: Offsets) -> Applied:
+        while True:
+            with suppress(FoldBehind):  # a part of the past was folded
+                return self.engine.apply(records, positions)
 
 
 def start_building(
     settings: RebuildSettings,
+    codec: Codec,
     history: History,
     projections: Sequence[Projection],
     stack: ExitStack,
 ) -> list[Building]:
-    """Make empty tables beside the live ones; `stack` drops them in the end."""
+    """Make empty tables beside the live ones, or take up what an interrupted rebuild left."""
     ends = committed_ends(settings.cluster, projections)
     history.require_heads(ends)
     skipped = history.skipped(committed_ends(settings.cluster, [FAILURES]))
-    buildings = []
-    for projection in projections:
-        shadow = Shadow(settings.postgres_dsn, projection)
-        stack.callback(shadow.close)
-        shadow.create()
-        failures: dict[object, ProjectionFailed] = {}
-
-        def remember(
-            failure: ProjectionFailed, heard: dict[object, ProjectionFailed] = failures
-        ) -> None:
-            heard[failure.event_id] = failure
-
-        engine = Engine(
+    return [
+        _start(
+            settings,
+            codec,
             projection,
-            shadow.session,
-            record_failure=remember,
-            now=settings.now,
-            build=settings.build,
+            {place: end for place, end in ends.items() if projection.reads(place[0])},
+            frozenset(
+                (topic, number, offset)
+                for name, topic, number, offset in skipped
+                if name == projection.name
+            ),
+            stack,
         )
-        buildings.append(
-            Building(
-                projection=projection,
-                shadow=shadow,
-                engine=engine,
-                skipped=frozenset(
-                    (topic, number, offset)
-                    for name, topic, number, offset in skipped
-                    if name == projection.name
-                ),
-                failures=failures,
-                ends={place: end for place, end in ends.items() if projection.reads(place[0])},
+        for projection in projections
+    ]
+
+
+def loads_of(settings: RebuildSettings, buildings: Sequence[Building]) -> list[Load]:
+    """Return what is to be loaded, a partition each for all that read it.
+
+    What sums a log up is loaded from its first event or not at all: the engine has its own way.
+    """
+    loads = []
+    for place in sorted({place for one in buildings for place in one.target}):
+        spans: dict[str, tuple[int, int]] = {}
+        skipped: dict[str, frozenset[int]] = {}
+        for one in buildings:
+            start, end = one.engine.checkpoints.get(place, 0), one.target.get(place, 0)
+            if start < end and not (start and one.projection.folding):
+                name = one.projection.name
+                spans[name] = (start, end)
+                skipped[name] = frozenset(at for *of, at in one.skipped if tuple(of) == place)
+        if spans:
+            loads.append(
+                Load(
+                    cluster=settings.cluster,
+                    postgres_dsn=settings.postgres_dsn,
+                    partition=place,
+                    spans=spans,
+                    skipped=skipped,
+                )
             )
-        )
-    return buildings
+    return loads
+
+
+def _start(
+    settings: RebuildSettings,
+    codec: Codec,
+    projection: Projection,
+    ends: dict[Partition, int],
+    skipped: frozenset[tuple[str, int, int]],
+    stack: ExitStack,
+) -> Building:
+    shadow = Shadow(settings.postgres_dsn, projection)
+    failures: dict[object, ProjectionFailed] = {}
+
+    def remember(failure: ProjectionFailed) -> None:
+        failures[failure.event_id] = failure
+
+    engine = Engine(
+        projection,
+        shadow.session,
+        record_failure=remember,
+        now=settings.now,
+        build=settings.build,
+        past=LogPast(settings.cluster, codec),
+    )
+    one = Building(
+        projection=projection,
+        shadow=shadow,
+        engine=engine,
+        skipped=skipped,
+        failures=failures,
+        ends=ends,
+    )
+    stack.callback(one.close)
+    made_of = f"{rows_code()} {settings.cluster} {sorted(skipped)}"
+    if shadow.open(made_of, anew=settings.anew):
+        found = shadow.checkpoints()
+        if any(offset > ends.get(place, 0) for place, offset in found.items()):
+            shadow.open(made_of, anew=True)  # topics that were made anew
+        else:
+            one.kept = sum(found.values())
+    return one
+
+
+@cache
+def rows_code() -> str:
+    """Return 16 hex digits that change with whatever makes rows of events."""
+    return digest({name: files(name) for name in ("accounts", "events", "projections")})

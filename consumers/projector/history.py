@@ -33,10 +33,13 @@ class Chunk:
 class History:
     """A reader of committed records, for whoever reads a part of the past once."""
 
-    def __init__(self, cluster: Cluster, codec: Codec) -> None:
-        """Connect; nothing is read yet."""
+    def __init__(
+        self, cluster: Cluster, codec: Codec, wanted: frozenset[type] | None = None
+    ) -> None:
+        """Connect; nothing is read yet. Of logs only events that are `wanted` are decoded."""
         self._cluster = cluster
         self._codec = codec
+        self._wanted = wanted
         group = cluster.group("dispatcher-history")  # never joined, nothing is committed for it
         self._consumer = Consumer(
             {**consumer_config(cluster.bootstrap_servers, group), "log_level": 0}
@@ -122,7 +125,7 @@ class History:
             place = (self._cluster.plain(topic), number)
             if place not in open_:
                 continue  # fetched before it was given up
-            record = record_of(self._cluster, self._codec, message)
+            record = record_of(self._cluster, self._codec, message, self._wanted)
             if record.origin.offset < target[place]:
                 records.append(record)
             positions[place] = min(record.origin.offset + 1, target[place])

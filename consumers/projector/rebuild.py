@@ -4,22 +4,23 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from consumers.errors import Refused, ServiceUnreachable
 from consumers.logs import get_log
-from consumers.projector.building import Building, RebuildSettings, start_building
+from consumers.projector.building import Building, RebuildSettings, loads_of, start_building
 from consumers.projector.history import History
+from consumers.projector.loading import load
 from consumers.projector.recorder import ProjectionRecorder
 from events.codec import Codec
 from events.envelope import Origin
 from events.projection import ProjectionSettled, Settlement
 from projections.checkpoints import Partition
-from projections.failures import settlement_id
+from projections.failures import FAILURES, settlement_id
 from projections.faults import CheckpointLost, DatabaseUnavailable, Unavailable
-from projections.projection import Projection
+from projections.projection import Projection, events_read
 from projections.record import account_of
-from projections.shadow import Parked, RebuildUnderWay
+from projections.shadow import Parked, RebuildUnderWay, Unfit
 
 OnProgress = Callable[[int, int], None]
 """Called with the offsets applied and the offsets to apply, by now."""
@@ -34,12 +35,14 @@ _LOCK_NOT_AVAILABLE: Final = "55P03"
 class Rebuilt:
     """What came of one projection.
 
-    `rows_changed` counts live rows deleted or written by the swap; for `swap_ms` the live projector
-    stood still. Readers never waited.
+    Of the offsets that the tables stand behind, `kept` were there already, from a rebuild that was
+    interrupted. `rows_changed` counts live rows deleted or written by the swap; for `swap_ms` the
+    live projector stood still. Readers never waited.
     """
 
     projection: str
     records: int
+    kept: int
     rows_changed: int
     parked: int
     parked_cleared: int
@@ -69,8 +72,11 @@ def rebuild(
     recorder.prepare()
     try:
         with ExitStack() as stack:
-            history = stack.enter_context(History(settings.cluster, codec.with_gates_as_text()))
-            buildings = start_building(settings, history, projections, stack)
+            brief = codec.with_gates_as_text()
+            wanted = events_read(projections) | FAILURES.events
+            history = stack.enter_context(History(settings.cluster, brief, wanted))
+            buildings = start_building(settings, brief, history, projections, stack)
+            _load(settings, codec, buildings, on_progress)
             _catch_up(history, buildings, on_progress)
             return [_finish(settings, history, recorder, one) for one in buildings]
     except RebuildUnderWay as error:
@@ -81,7 +87,40 @@ def rebuild(
             "rebuild again"
         ) from error
     except Unavailable as error:
-        raise ServiceUnreachable(f"{error}; start the rebuild again") from error
+        raise ServiceUnreachable(
+            f"{error}; start the rebuild again, it goes on with what is there"
+        ) from error
+
+
+def _load(
+    settings: RebuildSettings, codec: Codec, buildings: list[Building], on_progress: OnProgress
+) -> None:
+    """Fill tables that have no indexes yet up to about where the live ones are; then index them."""
+    empty = [one for one in buildings if not one.shadow.is_loaded]
+    for one in empty:
+        one.aim(one.shadow.live_checkpoints())
+    loads = loads_of(settings, empty)
+    at = {one.partition: one.start for one in loads}
+    total = sum(one.end for one in loads)
+
+    def note(partition: Partition, offset: int) -> None:
+        at[partition] = max(offset, at[partition])
+        on_progress(sum(at.values()), total)
+
+    folded: dict[tuple[str, Partition], Any] = {}
+    for done in load(loads, codec, settings.registry_url, settings.processes, note):
+        folded.update({(name, done.partition): what for name, what in done.folded.items()})
+    for one in empty:
+        one.records = sum(one.shadow.checkpoints().values()) - one.kept
+        try:
+            one.shadow.finish_loading()
+        except Unfit as error:
+            get_log().warning(
+                "rebuild_without_loading", projection=one.projection.name, error=str(error)
+            )
+            one.make_anew()
+            continue
+        one.go_on(folded)
 
 
 def _catch_up(history: History, buildings: list[Building], on_progress: OnProgress) -> None:
@@ -109,7 +148,12 @@ def _finish(
     settings: RebuildSettings, history: History, recorder: ProjectionRecorder, one: Building
 ) -> Rebuilt:
     one.shadow.analyze()
-    rebuilt, over = _swap_patiently(history, recorder, one)
+    try:
+        rebuilt, over = _swap_patiently(history, recorder, one)
+    except Refused:
+        one.is_over = True  # the next one may find the cause mended
+        raise
+    one.is_over = True
     for event in over:
         recorder(_settled(settings, one.projection, event))
     return rebuilt
@@ -151,6 +195,7 @@ def _swap(
     rebuilt = Rebuilt(
         projection=one.projection.name,
         records=one.records,
+        kept=one.kept,
         rows_changed=changed,
         parked=len(parked),
         parked_cleared=len({_place(event) for event in live} - still),

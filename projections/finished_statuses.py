@@ -1,0 +1,56 @@
+"""`recommendation_status`, put together from a stretch of an account's log."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from projections.finished import Finished, Lines
+from projections.ids import Ids
+from projections.stage import Row, copy_fields
+from projections.status_rows import DecisionRow, StatusRow
+
+_TOLD: Final = (
+    "status",
+    "status_at",
+    "status_offset",
+    "status_precedence",
+    "failure_reason",
+    "client_order_id",
+)
+_COLUMNS: Final = ", ".join((*DecisionRow._fields, *_TOLD))
+_PENDING: Final[Row] = ("pending", None, None, None, None, None)
+
+
+class StatusesFinisher:
+    """Finish a recommendation whose decision stands in the stretch; what comes later is left."""
+
+    taken_sql = "SELECT recommendation_id FROM recommendation_status WHERE account_name = %s"
+
+    def __init__(self) -> None:
+        """Start with nothing finished."""
+        self._taken = Ids()
+
+    def take(self, keys: Iterable[tuple[Any, ...]]) -> None:
+        """Remember recommendations that were finished before."""
+        for (recommendation_id,) in keys:
+            self._taken.add(recommendation_id)
+
+    def finish(self, rows: Sequence[Row]) -> Finished:
+        """Return a row for each decision that is the first; see `Finisher`."""
+        decisions: dict[int, DecisionRow] = {}
+        told: dict[int, StatusRow] = {}
+        left: list[Row] = []
+        for row in rows:
+            if isinstance(row, DecisionRow) and self._taken.add(row.recommendation_id):
+                decisions[row.recommendation_id] = row
+            elif isinstance(row, StatusRow):
+                best = told.get(row.recommendation_id)
+                if best is None or row.status_precedence > best.status_precedence:
+                    told[row.recommendation_id] = row
+            else:
+                left.append(row)
+        found = Lines(_COLUMNS)
+        for number, decision in decisions.items():
+            status = told.pop(number, None)
+            after = _PENDING if status is None else status[2:]
+            found.lines.append("\t".join(copy_fields(decision) + copy_fields(after)))
+        return Finished({"recommendation_status": found}, [*left, *told.values()])
