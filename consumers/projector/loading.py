@@ -23,7 +23,7 @@ from projections.projection import events_read
 from projections.session import Session
 
 _STRETCH: Final = 10_000
-"""So many records are put together before they are written: the log's length does not matter."""
+"""Records put together before they are written: memory does not grow with the log."""
 _WORTH_A_PROCESS: Final = 20_000
 _HEARD_S: Final = 0.5
 
