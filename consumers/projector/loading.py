@@ -32,7 +32,7 @@ OnPosition = Callable[[Partition, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """One partition to load: where each projection starts in it and ends, and what it leaves out."""
+    """One partition to load: from where to where for each projection, and what it leaves out."""
 
     cluster: Cluster
     postgres_dsn: str
