@@ -106,14 +106,17 @@ def _money(facts: AccountFacts, state: AccountState) -> Iterator[list[object]]:
 
 
 def _print_limits(facts: AccountFacts, state: AccountState) -> None:
-    uses = limit_uses(state, facts.limits.limits, facts.now)
+    uses = list(limit_uses(state, facts.limits.limits, facts.now))
     rows = [[one.limit, *(_amount(n) for n in (one.used, one.allowed, one.free))] for one in uses]
-    held = ["  of it holdings at cost", dollars(state.held_cost), "", ""]
-    reserved = ["  of it reserved by orders", dollars(state.reserved), "", ""]
-    peak = ["  its peak so far", dollars(state.peak_exposure), "", ""]
+    parts = [
+        ["  of it holdings at cost", dollars(state.held_cost), "", ""],
+        ["  of it reserved by orders", dollars(state.reserved), "", ""],
+        ["  its peak so far", dollars(state.peak_exposure), "", ""],
+    ]
+    below = 1 + [one.limit for one in uses].index("max_notional_exposure")
     print_table(
         ["Limit", ("Used", "right"), ("Allowed", "right"), ("Free", "right")],
-        [*rows, held, reserved, peak],
+        [*rows[:below], *parts, *rows[below:]],
     )
     for name, (run, configured) in facts.limits.differing.items():
         say(f"{name}: {_plain(run)} in its last run, {_plain(configured)} in the configuration")

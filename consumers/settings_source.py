@@ -22,6 +22,7 @@ SECRETS: Final = frozenset({"dsn", "key_id", "secret_key"})
 _SEPARATOR: Final = "__"
 _FILE: Final = "_file"
 _ACCOUNT_DEPTH: Final = 2
+_SECRET_DEPTH: Final = 4  # accounts, its name, alpaca, the key
 _NO_KEY: Final = re.compile(r"function-|literal\[|\[key\]$|datetime$")
 _ENUM_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
 
@@ -80,6 +81,8 @@ def _fault(details: ErrorDetails, variables: Mapping[str, str]) -> str:
     match details["type"]:
         case "missing":
             words = "is missing"
+            if len(names) == _SECRET_DEPTH and names[-1] in SECRETS:
+                words = f"is missing: set {_variable(names)}, or the same with _FILE at its end"
         case "extra_forbidden":
             words = "is not a known key"
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -89,6 +92,10 @@ def _fault(details: ErrorDetails, variables: Mapping[str, str]) -> str:
             words = words.removeprefix("Value error, ").removeprefix("Input ")
     source = f" (set by {variables[key]})" if key in variables else ""
     return f"{key} {words}{source}".strip()
+
+
+def _variable(names: list[str]) -> str:
+    return PREFIX + _SEPARATOR.join(name.upper().replace("-", "_") for name in names)
 
 
 def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

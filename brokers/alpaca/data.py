@@ -6,7 +6,7 @@ from requests import RequestException, Response
 
 from brokers.alpaca.bodies import exact_json
 from brokers.alpaca.credentials import Credentials
-from brokers.alpaca.transport import HardenedSession, without_url
+from brokers.alpaca.transport import HardenedSession, in_words
 from brokers.errors import BrokerUnavailable
 
 
@@ -73,7 +73,7 @@ def _asked(question: Any, asked: Any) -> Any:  # noqa: ANN401 -- alpaca-py's met
     try:
         return question(asked)
     except (RequestException, OSError) as error:
-        fault = f"no market data: {type(error).__name__}: {without_url(error)}"
+        fault = f"no market data: {in_words(error)}"
     except APIError as error:
         fault = f"no market data: HTTP {error.status_code}"
     except Exception as error:  # noqa: BLE001 -- what it makes of an odd body is anybody's guess

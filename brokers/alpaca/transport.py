@@ -13,7 +13,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from requests import ConnectionError as BrokenConnection
-from requests import ConnectTimeout, PreparedRequest, RequestException, Response, Session
+from requests import (
+    ConnectTimeout,
+    PreparedRequest,
+    ReadTimeout,
+    RequestException,
+    Response,
+    Session,
+)
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -109,9 +116,8 @@ class AlpacaHttp:
                 method, self._url + path, params=parameters, data=data, headers=headers
             )
         except (RequestException, OSError) as error:
-            why = f"{type(error).__name__}: {without_url(error)}"
             broke = Breakage.NEVER_CONNECTED if _never_left(error) else Breakage.BROKE_OFF
-            return Reply(headers={}, breakage=broke, why=why)
+            return Reply(headers={}, breakage=broke, why=in_words(error))
         told = {name.lower(): value for name, value in response.headers.items()}
         self.budget.told(told)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
@@ -149,9 +155,20 @@ def said(reply: Reply) -> str:
     return f"HTTP {reply.status} {text or '(empty body)'}"
 
 
-def without_url(error: BaseException) -> str:
-    """Return an error's words, shortened: a URL in it may name an account."""
-    return str(error).partition("url:")[0][:300]
+def in_words(error: BaseException) -> str:
+    """Return how a request broke, for a person: without a URL, which may name an account."""
+    if isinstance(error, ConnectTimeout):
+        return f"no connection within {CONNECT_S:g} s"
+    if isinstance(error, ReadTimeout):
+        return "no answer in time"
+    inner: BaseException = error
+    while inner.args and isinstance(inner.args[-1], BaseException):  # as requests wraps urllib3
+        inner = inner.args[-1]
+    if isinstance(inner, MaxRetryError) and inner.reason is not None:
+        inner = inner.reason
+    said = (getattr(inner, "strerror", None) or str(inner)).partition("url:")[0]
+    how = "no connection" if _never_left(error) else "the connection broke off"
+    return f"{how}: {said.rpartition('[Errno')[2].partition('] ')[2].rstrip(')') or said}"[:300]
 
 
 class _KeyHeaders(AuthBase):

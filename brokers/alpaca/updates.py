@@ -46,7 +46,8 @@ class TradeUpdates:
         self._reports: SimpleQueue[OrderReport] = SimpleQueue()
         self._thread: Thread | None = None
         self._stream: Any = None
-        self._log = structlog.get_logger()
+        # Its lines come from a thread of its own; they are about the same run as those around here.
+        self._log = structlog.get_logger(**structlog.contextvars.get_contextvars())
 
     def listen(self) -> None:
         """Start to listen, once; what is told waits for `drain`."""

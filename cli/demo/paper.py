@@ -139,6 +139,7 @@ def _open_the_market(scene: PaperScene) -> None:
             number = SCENES.index(one) + 1
             alpaca.fault(client_order_id=f"{PAPER}-{number}-entry", **one.fault)
     alpaca.quote(_PARTLY, bid="99.98", ask="100.02", ask_size=_PART)
+    alpaca.quote("SPY", bid="499.99", ask="500.01")  # by which the doctor tries the market data
     alpaca.instrument("AMD", tradable=False)
     expiry = SystemClock().now().date() + timedelta(days=_DAYS_TO_EXPIRY)
     for strike in (95, 100, 105):

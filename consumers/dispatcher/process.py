@@ -1,5 +1,6 @@
 """The dispatcher as a process: everything is checked and wired here, and only here."""
 
+import json
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from consumers.dispatcher.opening import Counts
 from consumers.health import Heartbeat
 from consumers.logs import bind_run, get_log
 from consumers.registry import RegistrySchemaSource, check_schemas
-from consumers.settings import AccountSettings, Settings, config_hash
+from consumers.settings import AccountSettings, Settings, config_hash, limits_json
 from consumers.topics_admin import check_account_topics
 from consumers.version import build
 from events.author import Author
@@ -78,7 +79,8 @@ def run_dispatcher(
     codec = Codec(source)
     codec.prepare((*LOG_EVENTS, AccountSnapshot))
     codec.prepare_reading([CommandIssued])  # a halt must be read while the registry is down
-    log.info("config_loaded", config_hash=author.config_hash, limits=account.limits())
+    limits = json.loads(limits_json(account))
+    log.info("config_loaded", config_hash=author.config_hash, limits=limits)
     broker, clock = (wiring or wire)(account)
     decider = Decider(
         author=author,

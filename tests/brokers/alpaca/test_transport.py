@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from brokers.errors import (
 )
 from events.identifiers import ClientOrderId
 from events.order import RejectionClass
+from stack.alpaca_server.control import AlpacaControl
 from tests.brokers.alpaca.wire import Answer, answering, http
 from tests.brokers.contract import a_request
 
@@ -209,3 +211,26 @@ def test_a_key_goes_to_the_paper_host_and_this_machine_only(url: str, *, allowed
 
 def test_real_money_needs_a_switch_of_its_own() -> None:
     assert refusal_of("https://api.alpaca.markets", other_hosts=True) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("hang", "no answer in time"),
+        ("reset", "the connection broke off: Connection reset by peer"),
+        ("close", "the connection broke off: Remote end closed connection without response"),
+    ],
+)
+def test_how_a_request_broke_is_told_in_words(
+    alpaca: AlpacaControl, fault: Literal["hang", "reset", "close"], words: str
+) -> None:
+    _, way = broker_at(alpaca.url, deadline_s=0.3)
+    alpaca.fault(fault, method="GET", path="/v2/account")
+
+    reply = way.send("GET", "/v2/account")
+    alpaca.refuse_connections()
+    nobody = way.send("GET", "/v2/account")
+    way.close()
+
+    assert reply.why == words
+    assert nobody.why == "no connection: Connection refused"
