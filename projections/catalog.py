@@ -6,6 +6,7 @@ from projections.accounts import ACCOUNTS
 from projections.dead_letters import DEAD_LETTERS
 from projections.executions import EXECUTIONS
 from projections.failures import FAILURES
+from projections.legacy import LEGACY
 from projections.projection import Projection
 from projections.recommendations import RECOMMENDATIONS
 from projections.runs import RUNS
@@ -19,6 +20,7 @@ PROJECTIONS: Final[tuple[Projection, ...]] = (
     DEAD_LETTERS,
     RUNS,
     ACCOUNTS,
+    LEGACY,
 )
 
 

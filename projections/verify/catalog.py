@@ -7,6 +7,7 @@ from projections.verify.accounts import AccountsFold
 from projections.verify.advice import AdviceFold
 from projections.verify.failures import FailuresFold
 from projections.verify.fold import Fold
+from projections.verify.legacy import LegacyFold
 from projections.verify.orders import OrdersFold
 from projections.verify.others import DeadLettersFold, RunsFold
 from projections.verify.statuses import StatusFold
@@ -19,5 +20,6 @@ FOLDS: Final[dict[str, Callable[[], Fold]]] = {
     "dead-letters": DeadLettersFold,
     "runs": RunsFold,
     "accounts": AccountsFold,
+    "legacy": LegacyFold,
 }
 """By the projection's name; each gives the tables that the projection fills."""

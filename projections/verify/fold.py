@@ -23,6 +23,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "dispatcher_runs": ("account_name", "run_id"),
     "account_positions": ("account_name", "symbol"),
     "account_state": ("account_name",),
+    "legacy_executions": ("account_name", "execution_id"),
 }
 """What makes a row of each table the same row."""
 

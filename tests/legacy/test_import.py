@@ -22,6 +22,9 @@ from consumers.errors import ConfigurationError, Fenced, Refused
 from consumers.legacy.decisions import Decisions, LeftOut, Open
 from consumers.legacy.importing import Importer, Plan
 from consumers.legacy.source import old_ledger
+from consumers.projector.building import RebuildSettings
+from consumers.projector.rebuild import rebuild
+from consumers.projector.verify import verify
 from consumers.seats import decided_to, seat_of
 from consumers.settings import Settings, load_settings
 from events.account import LegacyExecutionImported
@@ -30,9 +33,13 @@ from events.catalog import LogEvent
 from events.identifiers import AccountName
 from events.topics import log_of
 from migrations.apply import migrate
+from projections.catalog import PROJECTIONS
+from projections.legacy import LEGACY
 from tests.cli.running import ROOT
 from tests.dispatcher.world import Running, World
 from tests.legacy.ledger import ROWS, change, old_ledger_of
+from tests.projections.driving import rows
+from tests.projections.projecting import World as Tables
 
 MakeDatabase = Callable[..., str]
 TIMEOUT_S = 60
@@ -355,6 +362,38 @@ def test_an_import_killed_at_any_moment_ends_with_every_row_once(
     assert Counter(e.execution_id for e in legacy(world.log(account))) == dict.fromkeys(
         old_ids(dsn), 1
     )
+
+
+def test_imported_rows_stand_in_the_tables_beside_ours_verified_and_rebuilt(
+    world: World, make_database: MakeDatabase, database: str
+) -> None:
+    dsn, account = old_ledger_of(make_database), opened(world)
+    tables = Tables(world.cluster, world.codec, database)
+    imported(world, dsn, all_into(account))
+
+    tables.catch_up()
+    change(database, "DELETE FROM legacy_executions WHERE legacy_recommendation_id > 500")
+    settings = RebuildSettings(
+        cluster=world.cluster, postgres_dsn=database, build="test", by="test", now=SystemClock().now
+    )
+    [rebuilt] = rebuild(settings, world.codec, [LEGACY])
+
+    found = verify(world.cluster, world.codec, database, PROJECTIONS)
+    assert [one.differences for one in found] == [()] * len(PROJECTIONS)
+    assert rebuilt.rows_changed == ROWS // 2
+    with psycopg.connect(database) as connection:
+        counts = connection.execute(
+            "SELECT imported, count(*), sum(notional) FROM dispatch_views.execution_history "
+            "GROUP BY 1"
+        ).fetchall()
+        told = connection.execute(
+            "SELECT sum((row_json -> 'execution' ->> 'notional')::numeric) FROM legacy_executions"
+        ).fetchall()
+        old = connection.execute("SELECT sum(1000.00000010 * n) FROM generate_series(1, 1000) n")
+        [(total,)] = old.fetchall()
+    assert counts == [(True, ROWS, total)]
+    assert told == [(total,)]
+    assert rows(database, "dispatch_executions") == []
 
 
 def test_a_database_that_is_not_the_old_one_is_refused(make_database: MakeDatabase) -> None:

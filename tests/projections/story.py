@@ -8,7 +8,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events import roles
-from events.account import DispatcherStarted, DispatcherStopped, IncidentRecorded
+from events.account import (
+    DispatcherStarted,
+    DispatcherStopped,
+    IncidentRecorded,
+    LegacyExecutionImported,
+)
 from events.author import Author
 from events.avro import Json, avro_schema
 from events.catalog import EVENTS, AnyEvent
@@ -100,6 +105,27 @@ class Log:
                 host="trader-1",
                 process_id=4711,
                 limits='{"max_open_positions": 5}',
+            )
+        )
+
+    def imported(self, number: int) -> None:
+        subject = f"legacy:{uuid5(RUN, str(number))}"
+        self.append(
+            LegacyExecutionImported(
+                envelope=self._author.about(subject, roles.IMPORTED, occurred_at=NOW),
+                execution_id=uuid5(RUN, str(number)),
+                legacy_account_name="large-default",
+                legacy_recommendation_id=number,
+                ticker="MSFT",
+                action="BUY_STOCK",
+                instrument_type=InstrumentType.STOCK,
+                side=Action.BUY,
+                decision_ts=NOW - timedelta(days=500),
+                entry_price=Decimal("100.00000001"),
+                quantity=Decimal(10),
+                notional=Decimal("1000.0000001"),
+                execution_mode="SIMULATED",
+                row='{"execution":{"qty":10.00000000},"recommendation":null}',
             )
         )
 

@@ -67,6 +67,10 @@ def a_run_and_an_incident(log: Log, _: int) -> None:
     log.stopped()
 
 
+def imported_from_the_old_ledger(log: Log, number: int) -> None:
+    log.imported(number)
+
+
 LIVES: Final[list[Callable[[Log, int], None]]] = [
     partly_then_wholly,
     partly_then_canceled,
@@ -75,6 +79,7 @@ LIVES: Final[list[Callable[[Log, int], None]]] = [
     rejected,
     declined,
     a_run_and_an_incident,
+    imported_from_the_old_ledger,
 ]
 
 

@@ -114,6 +114,7 @@ def test_an_edited_field_is_named_in_every_table(world: World, table: str) -> No
         "dispatcher_runs": "host",
         "account_positions": "last_price",
         "account_state": "cash",
+        "legacy_executions": "execution_mode",
     }[table]
     is_number = column in ("entry_price", "vix", "last_price", "cash")
     run(
