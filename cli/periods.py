@@ -7,6 +7,7 @@ import typer
 
 from accounts.calendar import NEW_YORK
 from consumers.account_history import Period
+from consumers.clock import SystemClock
 
 From = Annotated[
     str | None,
@@ -31,9 +32,38 @@ def point_of_log(text: str) -> int | datetime:
     """Return where in a log `text` points: an offset, or a time in UTC.
 
     Raises:
-        typer.BadParameter: It is neither.
+        typer.BadParameter: It is neither, or a time that is yet to come.
     """
-    return int(text) if text.isascii() and text.isdigit() else instant(text, "--as-of")
+    if text.isascii() and text.isdigit():
+        return int(text)
+    found = instant(text, "--as-of", or_else=", or an offset of the log such as 120")
+    if found > SystemClock().now():
+        raise typer.BadParameter(f"--as-of {text} is yet to come")
+    return found
+
+
+def point_of_logs(text: str, account: str | None) -> int | datetime:
+    """Return `point_of_log` for one account, or for all of them.
+
+    Raises:
+        typer.BadParameter: As `point_of_log`; or it is an offset, and no account is named.
+    """
+    found = point_of_log(text)
+    if isinstance(found, int) and account is None:
+        raise typer.BadParameter(
+            f"--as-of {text}: an offset is of one account's log: say whose with --account, or "
+            "give a time"
+        )
+    return found
+
+
+def as_of_in_words(account: str, log_offset: int | None) -> str:
+    """Return which part of an account's log an answer is of; without an offset it has none."""
+    if log_offset is None:
+        return f"{account} has no log yet."
+    if log_offset == 0:
+        return f"{account}: before the first event of its log."
+    return f"{account}: its log before offset {log_offset}, and nothing after."
 
 
 def period(start: str | None, end: str | None) -> Period:
@@ -51,7 +81,7 @@ def period(start: str | None, end: str | None) -> Period:
     return found
 
 
-def instant(text: str, option: str) -> datetime:
+def instant(text: str, option: str, or_else: str = "") -> datetime:
     """Return a time with its zone, as UTC.
 
     Raises:
@@ -61,7 +91,7 @@ def instant(text: str, option: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{option} {text}: write a time such as 2026-01-31T09:30:00-05:00"
+            f"{option} {text}: write a time such as 2026-01-31T09:30:00-05:00{or_else}"
         ) from None
     if found.tzinfo is None:
         raise typer.BadParameter(

@@ -1,11 +1,12 @@
 """`dispatcher positions`: what accounts hold, as their own logs tell it."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from accounts.state import AccountState, Position
+from accounts.state import AccountState
 from cli.account_json import position_as_json
 from cli.account_tables import positions_from_tables
 from cli.context import checked_codec, settings_from
@@ -20,7 +21,9 @@ from cli.output import (
     say,
     snapshot_note,
 )
-from consumers.account_states import folded
+from cli.periods import AsOf, as_of_in_words, point_of_logs
+from consumers.account_states import Folded, folded_to_end
+from consumers.as_of import account_as_of
 from consumers.settings import Settings
 from events.codec import Codec
 from events.identifiers import AccountName
@@ -37,6 +40,7 @@ def _group() -> None:
 def list_(
     *,
     account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
+    as_of: AsOf = None,
     tables: FromTables = False,
     config: Config = None,
     as_json: AsJson = False,
@@ -45,24 +49,30 @@ def list_(
 
     Example: dispatcher positions list --account tiny
     """
+    if tables and as_of is not None:
+        raise typer.BadParameter("the tables have no past: --as-of reads the log")
+    point = None if as_of is None else point_of_logs(as_of, account)
     settings = settings_from(config)
     wanted = settings.accounts.values() if account is None else [settings.account(account)]
-    lags: list[str] = []
+    notes: list[str] = []
     if tables:
-        found, lags = positions_from_tables(settings, wanted)
+        found, notes = positions_from_tables(settings, wanted)
     else:
+        found = []
         codec = checked_codec(settings)
-        found = [
-            _told(one.name, state, held)
-            for one in wanted
-            if (state := _folded(settings, one.account, codec)) is not None
-            for held in sorted(state.positions.values(), key=lambda held: held.symbol)
-        ]
+        for one in wanted:
+            folded = _folded(settings, one.account, codec, point)
+            if point is not None:
+                notes.append(
+                    as_of_in_words(one.name, None if folded is None else folded.log_offset)
+                )
+            if folded is not None:
+                found += _told(one.name, folded.state)
     if as_json:
         print_json(found)
         return
-    for lag in lags:
-        say(lag)
+    for note in notes:
+        say(note)
     if not found:
         say("Nothing is held.")
         return
@@ -91,9 +101,13 @@ def list_(
     )
 
 
-def _folded(settings: Settings, account: AccountName, codec: Codec) -> AccountState | None:
+def _folded(
+    settings: Settings, account: AccountName, codec: Codec, point: int | datetime | None
+) -> Folded | None:
     with progress(f"reading the log of {account}") as bar:
-        return folded(
+        if point is not None:
+            return account_as_of(settings.kafka.cluster, account, codec, point, bar.show)
+        return folded_to_end(
             settings,
             account,
             codec,
@@ -102,8 +116,9 @@ def _folded(settings: Settings, account: AccountName, codec: Codec) -> AccountSt
         )
 
 
-def _told(account: str, state: AccountState, held: Position) -> dict[str, Any]:
-    return {"account_name": account, **position_as_json(state, held)}
+def _told(account: str, state: AccountState) -> list[dict[str, Any]]:
+    held = sorted(state.positions.values(), key=lambda one: one.symbol)
+    return [{"account_name": account, **position_as_json(state, one)} for one in held]
 
 
 def _dollars(value: Decimal | None) -> str:

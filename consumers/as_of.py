@@ -36,15 +36,10 @@ def account_as_of(
         ConfigurationError: A record is no event of this account.
         ServiceUnreachable: Kafka or the registry does not answer.
     """
-    name = log_of(account).name
-    end = ends(cluster, [name])[name]
+    end = _end_reaching(cluster, account, point)
     if end is None:
         return None
     if isinstance(point, int):
-        if point > end:
-            raise NotFoundError(
-                f"the log of {account} ends at offset {end}: {point} is yet to come"
-            )
         base = _base(cluster, account, codec, point)
         return _to_offset(cluster, account, codec, base, point, on_progress)
     base = _base(cluster, account, codec, end)
@@ -52,6 +47,40 @@ def account_as_of(
     if found is None and base.log_offset:  # it lies before the snapshot
         found = _to_time(cluster, account, codec, _NOTHING, point, on_progress)
     return found or _NOTHING
+
+
+def offset_as_of(
+    cluster: Cluster,
+    account: AccountName,
+    codec: Codec,
+    point: int | datetime,
+    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
+) -> int | None:
+    """Return the next offset of the account's log at `point`; None when it has no log yet.
+
+    A point is what it is for `account_as_of`, and so are the errors.
+    """
+    if _end_reaching(cluster, account, point) is None:
+        return None
+    if isinstance(point, int):
+        return point
+    found = 0
+    for at, event in history(cluster, account, codec, on_progress):
+        if event.envelope.occurred_at <= point:
+            found = at + 1
+    return found
+
+
+def _end_reaching(cluster: Cluster, account: AccountName, point: int | datetime) -> int | None:
+    name = log_of(account).name
+    end = ends(cluster, [name])[name]
+    if isinstance(point, int) and point > (end or 0):
+        raise NotFoundError(
+            f"{account} has no log yet: offset {point} is yet to come"
+            if end is None
+            else f"the log of {account} ends at offset {end}: {point} is yet to come"
+        )
+    return end
 
 
 _NOTHING: Final = Folded(AccountState(), 0)

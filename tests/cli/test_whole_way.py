@@ -238,6 +238,47 @@ def test_an_execution_is_listed_from_the_tables(traded: Command) -> None:
     assert traded("executions", "list", "--account", "tiny", "--json").data == []
 
 
+def test_executions_and_holdings_are_listed_as_they_were_from_the_log_alone(
+    traded: Command,
+) -> None:
+    story = traded("recommendations", "show", str(BOUGHT), "--json").data
+    filled = next(
+        one["offset"] for one in story["accounts"]["large-default"] if one["type"] == "OrderFilled"
+    )
+    no_database = {"DISPATCHER__POSTGRES__DSN": "postgresql://nobody@127.0.0.1:9/nothing"}
+    mine = ("--account", "large-default", "--json")
+
+    for noun, table in (("executions", ()), ("positions", ("--tables",))):
+        before = traded(noun, "list", *mine, "--as-of", str(filled), environ=no_database)
+        after = traded(noun, "list", *mine, "--as-of", str(filled + 1), environ=no_database)
+        assert before.data == []
+        [told], [row] = after.data, traded(noun, "list", *mine, *table).data
+        row.pop("next_offset", None)
+        assert told == row
+
+    said = traded("executions", "list", "--as-of", "2022-03-16T15:00:00Z").out
+    assert "large-default: its log before offset" in said
+    assert "tiny: before the first event of its log." in said
+
+
+@pytest.mark.parametrize(
+    ("noun", "arguments", "code", "words"),
+    [
+        ("executions", ("3",), 2, "an offset is of one account's log"),
+        ("positions", ("2099-01-01T00:00:00Z",), 2, "is yet to come"),
+        ("executions", ("1", "--account", "tiny"), 5, "the log of tiny ends at offset 0"),
+        ("positions", ("999", "--account", "tiny"), 5, "the log of tiny ends at offset 0"),
+    ],
+)
+def test_a_list_as_of_a_point_that_is_none_is_refused(
+    traded: Command, noun: str, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    answer = traded(noun, "list", "--as-of", *arguments)
+
+    assert answer.code == code
+    assert words in " ".join(answer.err.split())
+
+
 def test_an_account_that_is_not_configured_has_no_executions_to_list(traded: Command) -> None:
     answer = traded("executions", "list", "--account", "large")
 

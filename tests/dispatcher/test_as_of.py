@@ -11,13 +11,15 @@ from accounts.evolve import fold
 from accounts.state import AccountState
 from consumers.account_states import folded_to_end
 from consumers.as_of import account_as_of
+from consumers.clock import SystemClock
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import NotFoundError
+from consumers.executions_as_of import executions_as_of
 from consumers.publish import parse_lines
 from consumers.settings import load_settings
 from events.decision import RecommendationDeclined
 from events.identifiers import AccountName, account_name
-from events.order import OrderIntended
+from events.order import OrderFilled, OrderIntended
 from examples.signal_engine.engine import recommendations
 from tests.dispatcher.world import World
 
@@ -79,6 +81,41 @@ def test_as_of_a_time_is_all_that_had_occurred_by_then(world: World, past: Accou
     assert _as_of(world, past, middle).opened is not None
 
 
+def test_executions_as_of_an_offset_are_what_its_fills_before_it_come_to(
+    world: World, past: AccountName
+) -> None:
+    log = world.log_with_offsets(past)
+    end = log[-1][0] + 2
+    fills = [at for at, event in log if isinstance(event, OrderFilled)]
+    assert fills
+
+    for offset in [0, *(at + more for at in fills[:3] for more in (0, 1)), end]:
+        bought = {
+            event.envelope.recommendation_id: event.cumulative_quantity
+            for at, event in log
+            if at < offset and isinstance(event, OrderFilled)
+        }
+        found = executions_as_of(world.cluster, past, world.codec, offset)
+        assert found is not None
+        assert {row["recommendation_id"]: row["qty"] for row in found.rows} == bought
+        assert all(row["log_offset"] < offset for row in found.rows)
+
+
+def test_executions_as_of_a_time_are_those_of_the_account_as_of_it(
+    world: World, past: AccountName
+) -> None:
+    log = world.log_with_offsets(past)
+    about = [event for _, event in log if event.envelope.recommendation_id is not None]
+
+    for moment in (about[len(about) // 2].envelope.occurred_at, SystemClock().now()):
+        account = account_as_of(world.cluster, past, world.codec, moment)
+        found = executions_as_of(world.cluster, past, world.codec, moment)
+        assert account is not None
+        assert found is not None
+        assert found.log_offset == account.log_offset
+        assert len(found.rows) == account.state.ends.executed
+
+
 def test_before_its_first_event_an_account_was_not_open(world: World, past: AccountName) -> None:
     first = min(event.envelope.occurred_at for event in world.log(past))
 
@@ -96,4 +133,8 @@ def test_an_offset_that_the_log_does_not_reach_yet_is_not_found(
 
 
 def test_an_account_without_a_log_is_none(world: World) -> None:
-    assert account_as_of(world.cluster, account_name("nobody"), world.codec, 0) is None
+    nobody = account_name("nobody")
+    assert account_as_of(world.cluster, nobody, world.codec, 0) is None
+    assert executions_as_of(world.cluster, nobody, world.codec, 0) is None
+    with pytest.raises(NotFoundError, match="nobody has no log yet"):
+        account_as_of(world.cluster, nobody, world.codec, 1)
