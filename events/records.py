@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from events.values import PRECISION, Scale
 
 Writer: TypeAlias = Callable[[Any], Any]
 
@@ -28,14 +31,34 @@ def hints_of(kind: type) -> list[tuple[str, object]]:
 
 
 def _write(hint: object) -> Writer | None:
+    scale = _scale_of(hint)
     hint, optional = unwrapped(hint)
-    convert: Writer | None = None
+    convert: Writer | None = None if scale is None else _fitting(PRECISION - scale.digits)
     if get_origin(hint) is tuple:
         item = _write(get_args(hint)[0])
         convert = list if item is None else lambda values: [item(value) for value in values]
     elif isinstance(hint, type) and is_dataclass(hint):
         convert = record_writer(hint)
     return _or_none(convert) if optional else convert
+
+
+def _scale_of(hint: object) -> Scale | None:
+    if get_origin(hint) in (Union, UnionType):
+        return next((scale for one in get_args(hint) if (scale := _scale_of(one))), None)
+    if get_origin(hint) is Annotated:
+        return next((one for one in get_args(hint) if isinstance(one, Scale)), None)
+    return None
+
+
+def _fitting(whole_digits: int) -> Writer:
+    """Avro's writer counts the digits that a decimal is written with: 1E+400 has one."""
+
+    def fitting(value: Decimal) -> Decimal:
+        if value and value.adjusted() >= whole_digits:
+            raise ValueError(f"{value} has more than {whole_digits} digits before the point")
+        return value
+
+    return fitting
 
 
 def _or_none(convert: Writer | None) -> Writer | None:

@@ -11,7 +11,7 @@ from psycopg.types.json import set_json_loads
 
 from projections.session import Connection
 from projections.verify.fold import KEYS, ExpectedTable
-from projections.verify.json_values import loads, same
+from projections.verify.json_values import loads, same, storable
 
 _ROWS_AT_ONCE = 2000
 
@@ -73,5 +73,10 @@ def _fields(row: dict[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldDiffer
     return tuple(
         FieldDifference(column=column, table=row.get(column), log=wanted.get(column))
         for column in columns
-        if not same(row.get(column), wanted.get(column))
+        if not same(row.get(column), _as_kept(wanted.get(column)))
     )
+
+
+def _as_kept(value: object) -> object:
+    """Return a value as a column keeps it, whichever text it is: see `storable`."""
+    return storable(value) if type(value) is str else value
