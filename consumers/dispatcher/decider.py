@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
@@ -24,6 +25,8 @@ from events.identifiers import RecommendationId
 from events.order import ExecutionMode, OrderIntended
 from events.recommendation import RecommendationIssued
 from events.topics import log_of
+
+FRESHNESS: Final = "recommendation_freshness"
 
 
 @dataclass(slots=True)
@@ -63,14 +66,14 @@ class Decider:
     ) -> Decisions:
         """Decide each of `batch` in turn, each seeing what came before it.
 
-        Stops early when `intents_max` orders are intended, or where a view of the market has to
-        be waited for; `taken` says how far it came. `command_offset` is the offset after the last
-        command that was read.
+        Stops early at the first that may become an order when `intents_max` are intended already,
+        or where a view of the market has to be waited for; `taken` says how far it came.
+        `command_offset` is the offset after the last command that was read.
         """
         done = Decisions(state, now)
         self.market.begin()
         for incoming in batch:
-            if done.intents >= intents_max:
+            if done.intents >= intents_max and self._may_be_ordered(incoming, now):
                 break
             if incoming.recommendation is None:
                 done.records.append(self._dead_letter(incoming, now))
@@ -92,6 +95,15 @@ class Decider:
         """Return `event` as the record to append to the account's log."""
         key = self.author.account.encode()
         return Record(log_of(self.author.account).name, self.codec.encode(event), key)
+
+    def _may_be_ordered(self, incoming: Incoming, now: datetime) -> bool:
+        """Whether it may become an order: what went stale while it waited is declined."""
+        advice, limits = incoming.recommendation, self.limits
+        if advice is None:
+            return False
+        age_s = (now - advice.issued_at).total_seconds()
+        is_stale = age_s > limits.recommendation_freshness_seconds
+        return not is_stale or FRESHNESS in limits.disabled_gates
 
     def _decide_one(
         self,

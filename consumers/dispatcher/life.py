@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from accounts.state import AccountState
 from brokers.books import KeepsBooks
-from brokers.broker import Broker
+from brokers.broker import Broker, BrokerAccount
 from brokers.errors import BrokerUnavailable, CredentialsRefused
 from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
@@ -21,12 +21,14 @@ from consumers.dispatcher.command_log import CommandLog
 from consumers.dispatcher.commanding import Commanding
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
+from consumers.dispatcher.identity import Identity
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.opening import (
     Counts,
     account_opened,
     check_identity,
     check_may_trade,
+    check_opened,
     dispatcher_started,
     process_name,
     start_offset,
@@ -138,7 +140,7 @@ class Dispatcher:
 
     def _live(self) -> None:
         self._heart.beat()
-        self._fold(in_the_seat=False)
+        self._go_by_history(self._fold())
         self._failure, self._closing = None, False
         in_order = False
         consumer = self._join()
@@ -156,9 +158,13 @@ class Dispatcher:
         if in_order:  # the seat is the next one's by now: nobody waits for this
             self._snapshots.finish(self._log)
 
-    def _fold(self, *, in_the_seat: bool) -> AccountState:
-        """Read the log to its end, and be sure that it is ours to go on with."""
-        state = self._log.read_to_end(all_of_it=in_the_seat)
+    def _fold(self) -> AccountState:
+        """Read the log to its end, and be sure that it is ours to go on with.
+
+        A new account's log begins with what the broker says, which is waited for. Any other may be
+        gone on with while the broker is silent: it is asked again before anything is sent.
+        """
+        state = self._log.read_to_end()
         try:
             at_broker = self._with.broker.account()
         except CredentialsRefused as error:
@@ -166,12 +172,21 @@ class Dispatcher:
                 f"the broker refuses the credentials of account {self._account.name}: {error}"
             ) from error
         except BrokerUnavailable as error:
-            raise ServiceUnreachable(f"the broker does not answer: {error}") from error
-        check_identity(state.opened, self._account, at_broker.number)
+            if state.opened is None:
+                raise ServiceUnreachable(f"the broker does not answer: {error}") from error
+            self._say.warning("broker_unavailable", error=str(error))
+            check_opened(state.opened, self._account)
+        else:
+            self._check_account(at_broker)
+        return state
+
+    def _check_account(self, at_broker: BrokerAccount) -> None:
+        check_identity(self._log.state.opened, self._account, at_broker.number)
         check_may_trade(self._account, at_broker)
+
+    def _go_by_history(self, state: AccountState) -> None:
         if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
             self._with.clock.move_to(state.clock_at)
-        return state
 
     def _folding(self, offset: int, end: int) -> None:
         self._heart.beat()
@@ -207,9 +222,13 @@ class Dispatcher:
         if tenure is not None:
             room = max(1, self._tuning.max_batch - tenure.held)
             timeout_s = 0.0 if self._moved or tenure.busy else min(timeout_s, IDLE_WAIT_S)
-        batch = consume_batch(consumer, room, timeout_s)
-        if self._failure is not None:
-            raise self._failure
+        try:
+            batch = consume_batch(consumer, room, timeout_s)
+        finally:
+            # What a callback met comes first: the client, left without an assignment, takes up
+            # one of its own, and fails where a new group has no offset yet.
+            if self._failure is not None:
+                raise self._failure
         if self._stop.is_set():
             return  # what came with the wish to stop is the next owner's to decide
         if self._tenure is None:
@@ -249,7 +268,9 @@ class Dispatcher:
         began = time.monotonic()
         decider, clock = self._with.decider, self._with.clock
         seat = Seat(self._cluster, self._account.account, self._tuning.transaction_timeout_ms)
-        state = self._fold(in_the_seat=True)
+        state = self._log.read_to_end(all_of_it=True)
+        check_opened(state.opened, self._account)
+        self._go_by_history(state)
         simulated = self._account.mode is ExecutionMode.SIMULATED
         glass = self._with.glass
         orders = Orders(self._with.broker, clock, simulated=simulated, glass=glass.reason)
@@ -262,13 +283,15 @@ class Dispatcher:
             self._recommendations,
             commands=self._commands,
             commanding=Commanding(decider, glass),
+            identity=Identity(self._with.broker, self._check_account, clock.elapsed_s),
             reconciler=self._reconciler(),
         )
+        append = tenure.appending.append
         now = SystemClock().now()
         if state.opened is None:
             first = start_offset(consumer, self._recommendations, self._account.start_from)
-            tenure.append(account_opened(decider.author, self._account, now, first_offset=first))
-        tenure.append(dispatcher_started(decider, self._account, now, self._log.next_offset))
+            append(account_opened(decider.author, self._account, now, first_offset=first))
+        append(dispatcher_started(decider, self._account, now, self._log.next_offset))
         opened = self._log.state.opened
         start = max(
             committed_offset(consumer, self._recommendations) or 0,

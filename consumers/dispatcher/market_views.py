@@ -46,14 +46,18 @@ class MarketViews:
             MarketAwaited: Ask again in the next turn.
         """
         began_s = self._elapsed_s()
+        is_stale = now - recommendation.issued_at > timedelta(seconds=fresh_s)
         if self._asking_s >= ASKING_S_MAX or began_s < self._asked_again_s:
+            if is_stale:
+                return None
             raise MarketAwaited
         try:
             view = self._market.view(recommendation)
         except BrokerUnavailable as error:
-            if now - recommendation.issued_at > timedelta(seconds=fresh_s):
-                return None
+            self._asking_s += self._elapsed_s() - began_s
             self._asked_again_s = self._elapsed_s() + PAUSE_S
+            if is_stale:
+                return None
             get_log().warning(
                 "market_unavailable",
                 recommendation_id=recommendation.recommendation_id,

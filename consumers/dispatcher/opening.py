@@ -55,11 +55,21 @@ def check_identity(
             f"{account.broker_account_number}, but the broker says {broker_account_number}: "
             "are two accounts' credentials swapped?"
         )
+    check_opened(opened, account)
+
+
+def check_opened(opened: AccountOpened | None, account: AccountSettings) -> None:
+    """Refuse to go on with a log that was opened for another account.
+
+    Raises:
+        ConfigurationError: Mode, broker account or cost basis differ from those the log was opened
+            with.
+    """
     if opened is None:
         return
     for what, was, configured in (
         ("mode", opened.mode.value, account.mode.value),
-        ("broker account", opened.broker_account_number, broker_account_number),
+        ("broker account", opened.broker_account_number, account.broker_account_number),
         ("cost basis", opened.cost_basis.value, account.cost_basis.value),
     ):
         if was != configured:

@@ -16,6 +16,7 @@ from consumers.dispatcher.cancelling import Cancelling
 from consumers.dispatcher.outcomes import (
     Fact,
     IsUnclear,
+    KeyRefused,
     NeverSent,
     Reported,
     WasRefused,
@@ -277,11 +278,14 @@ class Orders:
 
 
 def _halt_after_refusal(fact: Fact, state: AccountState, writer: Writer) -> AccountHalted | None:
-    if not isinstance(fact, WasRefused):
-        return None
-    if fact.refusal.rejection_class is not RejectionClass.CREDENTIALS:
-        return None
-    return halt_after_refused_credentials(state, str(fact.refusal), writer.author, writer.now)
+    match fact:
+        case KeyRefused():
+            said = fact.why
+        case WasRefused() if fact.refusal.rejection_class is RejectionClass.CREDENTIALS:
+            said = str(fact.refusal)
+        case _:
+            return None
+    return halt_after_refused_credentials(state, said, writer.author, writer.now)
 
 
 def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int]:

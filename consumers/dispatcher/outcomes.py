@@ -76,7 +76,15 @@ class NeverSent:
     withheld: bool = False
 
 
-Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRefused:
+    """A look-up met a broker that does not know our key: of the order it tells nothing."""
+
+    order: ClientOrderId
+    why: str
+
+
+Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent | KeyRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,8 @@ def _told(fact: Fact, order: OpenOrder, trading: Trading, writer: Writer) -> Ite
             yield from _reported(fact, order, writer)
         case WasRefused():
             yield _rejected(fact, order, writer)
+        case KeyRefused():
+            pass  # the account hears of it
         case IsUnclear():
             yield OrderOutcomeUnknown(
                 envelope=writer.about(order, roles.outcome_unknown(fact.attempt)),

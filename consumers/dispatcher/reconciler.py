@@ -5,7 +5,7 @@ the question: what moves meanwhile is none.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -93,11 +93,15 @@ class Reconciler:
         self._asked = self._thread.submit(self._broker.books, since, asked_at), state
 
     def _weighed(self, books: BrokerBooks, before: AccountState, state: AccountState) -> Found:
-        comparison = compare(state, books)
-        settled = set(compare(before, books).differences)
+        comparison, then = compare(state, books), compare(before, books)
+        settled = set(then.differences)
         differences = [one for one in comparison.differences if one in settled]
+        # What ended while the books were on their way is in them as it was.
+        late = tuple(report for report in comparison.late if report in then.late)
+        doubtful = len(late) < len(comparison.late)
+        comparison = replace(comparison, late=late)
         confirmed = tuple(one for one in differences if one in self._suspected)
         self._suspected = frozenset(differences)
-        if len(confirmed) < len(comparison.differences):
+        if doubtful or len(confirmed) < len(comparison.differences):
             self._due_s = self._clock.elapsed_s() + min(self._interval_s, RECHECK_S)
         return Found(books=books, comparison=comparison, confirmed=confirmed)

@@ -12,11 +12,19 @@ from accounts.decide import error_text
 from brokers.broker import Broker, OrderRequest
 from brokers.errors import (
     BrokerUnavailable,
+    CredentialsRefused,
     OrderNotAccepted,
     OrderOutcomeUnclear,
     OrderRefused,
 )
-from consumers.dispatcher.outcomes import Fact, IsUnclear, NeverSent, Reported, WasRefused
+from consumers.dispatcher.outcomes import (
+    Fact,
+    IsUnclear,
+    KeyRefused,
+    NeverSent,
+    Reported,
+    WasRefused,
+)
 from consumers.dispatcher.submit_gate import Refused, SubmitGate, Window
 from consumers.logs import get_log
 from events.identifiers import BrokerOrderId, ClientOrderId
@@ -174,7 +182,7 @@ class Submitter:
         answer = self._find(order)
         if isinstance(answer, NotFound):
             return WasRefused(order=order, refusal=refusal)
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, NoAnswer | KeyRefused):
             how = f"sent again and refused ({refusal}), and then: {answer.why}"
             return IsUnclear(order=order, attempt=attempt, how=how)
         return answer
@@ -183,6 +191,8 @@ class Submitter:
         asked_at = self._elapsed_s()
         try:
             report = self._broker.find(order)
+        except CredentialsRefused as error:
+            return KeyRefused(order=order, why=str(error))
         except BrokerUnavailable as error:
             return NoAnswer(order=order, why=str(error))
         except Exception as error:  # noqa: BLE001 -- a bug in an adapter is no answer

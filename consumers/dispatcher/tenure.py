@@ -5,39 +5,32 @@ what came of it. Nothing here outlives the seat but what is committed.
 """
 
 import time
-from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from accounts.evolve import evolve
-from accounts.state import AccountState
-from brokers.errors import CredentialsRefused
 from consumers.clock import Clock, SystemClock
-from consumers.dispatcher.bookkeeping import entries
+from consumers.dispatcher.appending import Appending
+from consumers.dispatcher.auditing import Auditing
 from consumers.dispatcher.command_log import CommandLog
 from consumers.dispatcher.commanding import Commanding
 from consumers.dispatcher.decider import Decider, Decisions
 from consumers.dispatcher.historical_clock import HistoricalClock
-from consumers.dispatcher.holding import follow, hold_for, level_of
+from consumers.dispatcher.holding import follow, level_of
+from consumers.dispatcher.identity import Identity
 from consumers.dispatcher.intake import Incoming, Intake
 from consumers.dispatcher.log_reader import AccountLog
+from consumers.dispatcher.obeying import Obeying
 from consumers.dispatcher.opening import Counts, dispatcher_stopped
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
-from consumers.dispatcher.reconciler import Found, Reconciler
-from consumers.dispatcher.seat import Record, Seat, TransactionAborted
-from consumers.dispatcher.submit_gate import Holder, Level
-from consumers.dispatcher.telling import tell
-from consumers.errors import SeatLost
+from consumers.dispatcher.reconciler import Reconciler
+from consumers.dispatcher.seat import Seat
+from consumers.dispatcher.submit_gate import Holder
 from consumers.kafka import Batch, consume_batch
 from consumers.logs import get_log
 from consumers.settings import TuningSettings
-from events.catalog import LogEvent
 
-ABORT_PAUSE_S_MAX: Final = 1.0
-APPEND_ATTEMPTS: Final = 5
 BUSY_WAIT_S: Final = 0.005
 """How long the loop waits for the broker before it looks at Kafka again."""
 
@@ -56,14 +49,15 @@ class Tenure:
         *,
         commands: CommandLog,
         commanding: Commanding,
+        identity: Identity,
         reconciler: Reconciler | None = None,
     ) -> None:
         """Begin with the account as `log` has folded it; `recommendations` is Kafka's name."""
+        self.appending: Final = Appending(log, seat, orders.gate, decider)
+        self._obeying = Obeying(self.appending, commands, commanding, clock)
+        self._auditing = Auditing(self.appending, orders, reconciler)
+        self._identity = identity
         self._recommendations = recommendations
-        self._commands = commands
-        self._commanding = commanding
-        self._reconciler = reconciler
-        self._found: Found | CredentialsRefused | None = None
         self._log = log
         self._seat = seat
         self._orders = orders
@@ -73,7 +67,6 @@ class Tenure:
         self._intake = Intake(decider.codec, whole_moments=self._historical)
         self._idle = False
         self._abandoned = False
-        self._aborts_in_row = 0
         self._waits_for_the_budget = False
         self._began_at = SystemClock().now()
         self._say = get_log(account_name=decider.author.account)
@@ -111,12 +104,7 @@ class Tenure:
         self._intake.clear(start)
         self._orders.listen()
         self._orders.watch(self._log.state.orders.values())
-        waiting = self._commands.read_to_end(self._log.state.next_command_offset)
-        self._commanding.take_in(waiting)
-        for _ in range(APPEND_ATTEMPTS):
-            if self._obey():
-                return
-        raise SeatLost("what commands ask for could not be written")
+        self._obeying.begin()
 
     def take_in(self, batch: Batch) -> None:
         """Hold what was read from `recommendations`."""
@@ -134,35 +122,26 @@ class Tenure:
             SeatLost: The seat is worth nothing any more; fold again.
         """
         before = self._log.next_offset, self.held
-        obeyed = self._obey_what_comes()
-        reconciled = self._reconcile(tuning)
-        self._orders.cancel(self._log.state)
-        self._orders.ask()
+        obeyed = self._obeying.obey()
+        # Another account's answers would be lies about ours: nothing is asked before that.
+        known = self._identity.is_known()
+        audited = not known or self._auditing.audit(lambda: self._writer(tuning))
+        if known:
+            self._orders.cancel(self._log.state)
+            self._orders.ask()
         # In a historical run nothing is decided while an order's fate is open: the same history
         # must come out however often it is interrupted. And where a halt waits to be written,
         # nothing is decided as if there were none.
         waits = self._historical and (self.busy or self._log.state.unresolved())
-        if obeyed and reconciled and not waits and not self._a_halt_is_unwritten:
-            self._decide(consumer, tuning, ends_at)
+        if obeyed and audited and not waits and not self._a_halt_is_unwritten:
+            self._decide(consumer, tuning, ends_at, known=known)
         decided = (self._log.next_offset, self.held) != before
         if decided:
-            self._obey_what_comes()  # a halt waits for one transaction, not for two
+            self._obeying.obey()  # a halt waits for one transaction, not for two
         wait_s = 0.05 if self._historical else 0.0 if decided else BUSY_WAIT_S
         self._orders.collect(wait_s, all_of_them=self._historical)
         self._write_outcomes(tuning)
         return (self._log.next_offset, self.held) != before
-
-    def append(self, event: LogEvent) -> None:
-        """Append one event that is about no recommendation.
-
-        Raises:
-            SeatLost: It could not be written.
-        """
-        record = self._decider.record(event)
-        for _ in range(APPEND_ATTEMPTS):
-            if self._transact(lambda: self._seat.append([record]), evolve(self._log.state, event)):
-                return
-        raise SeatLost(f"{type(event).__name__} could not be written")
 
     def stop(self, consumer: Consumer, tuning: TuningSettings, reason: str) -> None:
         """Start nothing more, write down what is under way, say good-bye."""
@@ -175,7 +154,7 @@ class Tenure:
             self._orders.collect(0.05)
             if self._write_outcomes(tuning) and not self.busy:
                 break
-        self.append(
+        self.appending.append(
             dispatcher_stopped(
                 self._decider.author, SystemClock().now(), self._began_at, reason, self.counts
             )
@@ -193,62 +172,12 @@ class Tenure:
         """Submit nothing more; whatever is under way is the next owner's to look up."""
         self._abandoned = True
         self._orders.close(reason)
-        if self._reconciler is not None:
-            self._reconciler.close()
+        self._auditing.close()
+        self._identity.close()
 
     @property
     def _a_halt_is_unwritten(self) -> bool:
         return self._orders.gate.level > level_of(self._log.state.trading)
-
-    def _obey_what_comes(self) -> bool:
-        self._commanding.take_in(self._commands.read_on())
-        return self._obey()
-
-    def _obey(self) -> bool:
-        """Answer what waits of commands and the break-glass; say whether nothing is left to."""
-        gate, state = self._orders.gate, self._log.state
-        broken = gate.look_at_glass()
-        if broken is None and not self._commanding.waits:
-            return True
-        answers = self._commanding.answers(
-            state, self._account_time(), log_offset=self._log.next_offset, broken=broken
-        )
-        if answers.records:
-            self._hold_for(answers.events, answers.records, Holder.COMMAND)
-            if not self._transact(lambda: self._seat.append(answers.records), answers.state):
-                return False
-            for event in answers.events:
-                tell(event)
-        self._commanding.answered()
-        gate.release(Holder.COMMAND)
-        if level_of(self._log.state.trading) is Level.CLOSED:
-            gate.release(Holder.GLASS)  # the log holds it by now, and the file, if it is there
-        return True
-
-    def _reconcile(self, tuning: TuningSettings) -> bool:
-        """Hold our books against the broker's when it is time to; say whether one may decide.
-
-        Nothing is decided before a seat's first look has come back, with whatever result.
-        """
-        if self._reconciler is None:
-            return True
-        if self._found is None:
-            self._found = self._reconciler.look(self._log.state)
-            if isinstance(self._found, Found):
-                self._orders.told(self._found.comparison.known)
-                self._orders.cancel_late(self._found.comparison.late)
-        if self._found is None:
-            return self._reconciler.has_looked
-        told = entries(self._log.state, self._found, self._writer(tuning), self._decider.record)
-        if told.records:
-            self._hold_for(told.events, told.records, Holder.RECONCILING)
-            if not self._transact(lambda: self._seat.append(told.records), told.state):
-                return False
-            for event in told.events:
-                tell(event)
-        self._found = None
-        self._orders.gate.release(Holder.RECONCILING)
-        return self._reconciler.has_looked
 
     def _writer(self, tuning: TuningSettings) -> Writer:
         return Writer(
@@ -258,23 +187,17 @@ class Tenure:
             answer_within_ms=tuning.answer_within_ms,
         )
 
-    def _hold_for(self, events: list[LogEvent], records: list[Record], holder: Holder) -> None:
-        hold_for(events, records, self._orders.gate, holder, self._decider.record)
-
-    def _account_time(self) -> datetime:
-        """Return what stands on answers: the history's time, but for before it has begun."""
-        began = not self._historical or self._log.state.clock_at is not None
-        return self._clock.now() if began else SystemClock().now()
-
-    def _decide(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> None:
+    def _decide(
+        self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None, *, known: bool
+    ) -> None:
         batch = self._next_batch(tuning, ended=ends_at is not None and self._read_to(ends_at))
-        room = self._room(tuning, waiting=bool(batch))
-        if isinstance(self._clock, HistoricalClock):
+        room = self._room(tuning, waiting=bool(batch)) if known else 0
+        if known and isinstance(self._clock, HistoricalClock):
             room = len(batch)
             for incoming in batch:
                 if incoming.recommendation is not None:
                     self._clock.move_to(incoming.recommendation.issued_at)
-        if not batch or room <= 0:
+        if not batch:
             return
         stamped_at_s = self._clock.elapsed_s()
         decisions = self._decider.decide(
@@ -282,18 +205,18 @@ class Tenure:
             batch,
             self._clock.now(),
             log_offset=self._log.next_offset,
-            intents_max=room,
-            command_offset=self._commands.next_offset,
+            intents_max=max(0, room),
+            command_offset=self._obeying.next_offset,
         )
         if decisions.taken == 0:
-            return  # the first of them waits for its market
-        self._hold_for(decisions.events, decisions.records, Holder.DECISION)
+            return  # the first of them waits: for its market, or for room
+        self.appending.hold_for(decisions.events, decisions.records, Holder.DECISION)
         offset = TopicPartition(self._recommendations, 0, decisions.next_offset)
 
         def write() -> dict[str, int]:
             return self._seat.append(decisions.records, offsets=offset, consumer=consumer)
 
-        committed = self._transact(write, decisions.state)
+        committed = self.appending.transact(write, decisions.state)
         self._orders.gate.release(Holder.DECISION)  # if not, nothing of it has happened
         if committed:
             self._intake.drop(decisions.taken)
@@ -326,30 +249,14 @@ class Tenure:
         outcomes = self._orders.outcomes(
             self._log.state, self._writer(tuning), self._decider.record
         )
-        self._hold_for(outcomes.events, outcomes.records, Holder.OUTCOME)
-        if outcomes.records and not self._transact(
+        self.appending.hold_for(outcomes.events, outcomes.records, Holder.OUTCOME)
+        if outcomes.records and not self.appending.transact(
             lambda: self._seat.append(outcomes.records), outcomes.state
         ):
             return False
         self._orders.gate.release(Holder.OUTCOME)
         self._orders.written(outcomes, self._log.state)
         self._orders.start(outcomes.events, self._log.state, stamped_at_s)
-        return True
-
-    def _transact(self, write: Callable[[], dict[str, int]], state: AccountState) -> bool:
-        try:
-            ends = write()
-        except TransactionAborted as error:
-            # The scratch state was never ours, and its input is still held: it is taken again.
-            self._say.info("transaction_aborted", error=str(error))
-            time.sleep(min(ABORT_PAUSE_S_MAX, 0.005 * 2**self._aborts_in_row))
-            self._aborts_in_row = min(self._aborts_in_row + 1, 10)
-            # What broke off takes offsets of the log, which the next decision must not count on.
-            self._log.read_to_end(all_of_it=True)
-            return False
-        self._aborts_in_row = 0
-        self._log.wrote(state, ends)
-        follow(self._orders.gate, state.trading)
         return True
 
     def _count(self, decisions: Decisions) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from stack.alpaca_server.control_faults import FaultControl
 from stack.alpaca_server.hours import Mode
+from stack.alpaca_server.rate import MINUTE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +97,9 @@ class AlpacaControl(FaultControl):
         """Change how the fake behaves, see `Habits`; what is not named is as usual again."""
         self.say("set_habits", habits=habits)
 
-    def rate_limit(self, per_minute: int) -> None:
-        """Set how many requests an account has, and begin a new minute for all."""
-        self.say("rate_limit", per_minute=per_minute)
+    def rate_limit(self, per_minute: int, *, window_s: int = MINUTE_S) -> None:
+        """Set how many requests an account has, and begin a new minute, of `window_s`, for all."""
+        self.say("rate_limit", per_minute=per_minute, window_s=window_s)
 
     # -- orders and holdings ----------------------------------------------------------------------
 
@@ -145,9 +146,13 @@ class AlpacaControl(FaultControl):
 
     def orders(self, number: str) -> list[dict[str, Any]]:
         """Return every order in an account's ledger, with `fills`, `parent_id`, `leg` …."""
-        found: list[dict[str, Any]] = self.say("ledger")["accounts"][number]["orders"]
+        found: list[dict[str, Any]] = self._account(number)["orders"]
         return found
 
     def listeners(self, number: str) -> int:
         """Return how many listen to an account's updates."""
-        return int(self.say("ledger")["accounts"][number]["listeners"])
+        return int(self._account(number)["listeners"])
+
+    def _account(self, number: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.say("ledger", number=number, requests=False)
+        return dict(found["accounts"][number])

@@ -122,8 +122,8 @@ class ControlRoutes:
         self._house.do("tick")
         return {"now": stamp(self._house.clock.now())}
 
-    async def _on_rate_limit(self, per_minute: int) -> dict[str, Any]:
-        self._house.rate_limit = per_minute
+    async def _on_rate_limit(self, per_minute: int, window_s: int) -> dict[str, Any]:
+        self._house.rate_limit, self._house.rate_window_s = per_minute, window_s
         self._house.rates.clear()
         return {}
 
@@ -156,7 +156,9 @@ class ControlRoutes:
         self._stream.add(number, data)
         return {}
 
-    async def _on_ledger(self, number: str | None = None) -> dict[str, Any]:
+    async def _on_ledger(
+        self, number: str | None = None, *, requests: bool = True
+    ) -> dict[str, Any]:
         accounts = {
             name: account
             for name, account in self._house.brokerage.accounts.items()
@@ -164,7 +166,7 @@ class ControlRoutes:
         }
         return {
             "now": stamp(self._house.clock.now()),
-            "requests": self._house.receipts.as_json(),
+            "requests": self._house.receipts.as_json() if requests else [],
             "accounts": {
                 name: {
                     "orders": [

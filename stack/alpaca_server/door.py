@@ -49,6 +49,7 @@ def door_to(house: House, flush: Callable[[], Awaitable[None]]) -> Middleware:
             reply.headers.update(window.headers())
         receipt.status = reply.status
         receipt.answer = str(reply.status) if fault is None else fault.answer
+        receipt.fault = "" if fault is None else fault.label
         house.note(receipt)
         if fault is not None and isinstance(reply, web.Response):
             return await _spoilt(fault, reply, request)

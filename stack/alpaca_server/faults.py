@@ -28,7 +28,8 @@ class Fault:
     - `empty`, `html`, `body`: `status` with no body, a page of HTML, or the text in `body`
     - `usual`: what it would have been, only later
 
-    `headers` are added; `rate_limit_headers` leaves the usual ones out if false.
+    `headers` are added; `rate_limit_headers` leaves the usual ones out if false. The receipt calls
+    it by its `label`.
     """
 
     answer: Answer
@@ -44,6 +45,7 @@ class Fault:
     delay_ms: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     rate_limit_headers: bool = True
+    label: str = ""
 
     def fits(self, method: str, path: str, account: str | None, client_order_id: str) -> bool:
         """Tell whether a request is one that this fault waits for."""

@@ -16,7 +16,7 @@ from stack.alpaca_server.exchange import Update
 from stack.alpaca_server.faults import Faults, Hidden
 from stack.alpaca_server.journal import Journal
 from stack.alpaca_server.order import Order
-from stack.alpaca_server.rate import RateWindow
+from stack.alpaca_server.rate import MINUTE_S, RateWindow
 from stack.alpaca_server.receipts import Receipt, Receipts
 
 
@@ -31,6 +31,7 @@ class House:
         self.receipts = Receipts()
         self.rates: dict[str, RateWindow] = {}
         self.rate_limit = 200
+        self.rate_window_s = MINUTE_S
         self.tell: Callable[[Update], None] = _nobody_listens
         self._journal = Journal(journal)
         self._journal.restore(self.brokerage, self.receipts)
@@ -59,7 +60,7 @@ class House:
     def window(self, account: Account | None, *, data: bool) -> RateWindow:
         """Return the rate window of an account; market data has one of its own."""
         name = f"{'data' if data else 'trading'}/{account.number if account else ''}"
-        window = self.rates.setdefault(name, RateWindow(self.rate_limit))
+        window = self.rates.setdefault(name, RateWindow(self.rate_limit, self.rate_window_s))
         window.limit = self.rate_limit
         return window
 

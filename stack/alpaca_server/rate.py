@@ -1,23 +1,24 @@
-"""How many requests an account may make in a minute."""
+"""How many requests an account may make in a minute, or in what a test makes of one."""
 
 from dataclasses import dataclass
 from typing import Final
 
-_MINUTE_S: Final = 60
+MINUTE_S: Final = 60
 
 
 @dataclass(slots=True)
 class RateWindow:
-    """A fixed window of a minute, on the wall clock that clients compare it with (seconds)."""
+    """A fixed window, on the wall clock that clients compare it with (seconds)."""
 
     limit: int = 200
+    length_s: int = MINUTE_S
     reset_at: int = 0
     used: int = 0
 
     def take(self, now: int) -> bool:
         """Count a request; tell whether it is still within the limit."""
         if now >= self.reset_at:
-            self.reset_at, self.used = now + _MINUTE_S, 0
+            self.reset_at, self.used = now + self.length_s, 0
         self.used += 1
         return self.used <= self.limit
 

@@ -9,7 +9,8 @@ class Receipt:
     """One request. `outcome` is what became of it in the ledger, `answer` what went back.
 
     Outcomes: `unseen` (never looked at), `accepted`, `refused`, `done`. Answers: an HTTP status as
-    text, or how the connection was treated instead (`hang`, `reset`, `close`, `cut`, …).
+    text, or how the connection was treated instead (`hang`, `reset`, `close`, `cut`, …). `fault` is
+    the name of the planned fault that hit it, if it has one.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Receipt:
     order_id: str | None = None
     status: int | None = None
     answer: str | None = None
+    fault: str = ""
 
 
 class Receipts:

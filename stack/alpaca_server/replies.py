@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -48,8 +49,9 @@ async def _half(usual: web.Response, request: web.Request) -> web.StreamResponse
     body = usual.body if isinstance(usual.body, bytes) else b""
     broken = web.StreamResponse(status=usual.status, headers=usual.headers)
     broken.content_length = len(body)
-    await broken.prepare(request)
-    await broken.write(body[: len(body) // 2])
+    with suppress(ConnectionError):  # the client has gone: it is cut off already
+        await broken.prepare(request)
+        await broken.write(body[: len(body) // 2])
     _cut_off(request, reset=False)
     return broken
 

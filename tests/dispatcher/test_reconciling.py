@@ -1,15 +1,19 @@
 """Our books against the broker's: what is ours, what is late, what is a difference."""
 
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from accounts.evolve import evolve
+from accounts.state import AccountState
 from brokers.books import Activity, ActivityKind, BrokerBooks
 from brokers.broker import BrokerAccount, BrokerPosition, OrderReport, OrderStatus
+from consumers.clock import SystemClock
+from consumers.dispatcher.reconciler import Found, Reconciler
 from consumers.dispatcher.reconciling import adjustments, compare, reconciled
 from events.account import AdjustmentKind, PositionAdjusted
 from events.identifiers import BrokerOrderId, ClientOrderId
@@ -92,6 +96,40 @@ def test_an_order_that_shows_up_after_it_was_given_up_is_late() -> None:
 
     assert found.late == (report,)
     assert found.differences == ()
+
+
+def test_an_order_that_ended_while_the_books_were_on_their_way_is_not_late() -> None:
+    # given: a look at the books that began while the order worked
+    accepted = an_account(INTENT, an_acceptance(INTENT))
+    ended = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+    reconciler = Reconciler(_Keeper(books(a_report())), SystemClock(), 60_000)
+    assert reconciler.look(accepted) is None
+
+    # when: it comes back after the log has heard of the last fill
+    found = _looked(reconciler, ended)
+
+    # then: by the next look it stands
+    assert found.comparison.late == ()
+    reconciler.close()
+
+
+class _Keeper:
+    """A broker of which nothing is known but its books."""
+
+    def __init__(self, kept: BrokerBooks) -> None:
+        self._kept = kept
+
+    def books(self, since: datetime, asked_at: datetime) -> BrokerBooks:
+        assert since < asked_at
+        return self._kept
+
+
+def _looked(reconciler: Reconciler, state: AccountState) -> Found:
+    deadline = time.monotonic() + 10
+    while (found := reconciler.look(state)) is None:
+        assert time.monotonic() < deadline
+    assert isinstance(found, Found)
+    return found
 
 
 def test_a_holding_that_differs_is_a_difference_in_numbers() -> None:

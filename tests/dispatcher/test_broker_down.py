@@ -1,0 +1,131 @@
+"""A broker that is down or refuses our key stops no halt and no decline; no order goes blindly."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+
+from consumers.clock import SystemClock
+from consumers.dispatcher import life, seat
+from consumers.dispatcher.process import run_dispatcher
+from consumers.errors import ConfigurationError, ServiceUnreachable
+from consumers.settings import load_settings
+from events.account import AccountHalted, AccountResumed, DispatcherStarted
+from events.command import CommandKind
+from events.decision import RecommendationDeclined
+from stack.alpaca_server.control import AlpacaControl
+from tests.dispatcher.commands import await_number, await_one, command
+from tests.dispatcher.paper import Desk, a_desk, advice
+from tests.dispatcher.test_paper_faults import LOOK_UP
+from tests.dispatcher.world import World, ends, fresh_advice
+
+
+@pytest.fixture
+def desk(world: World, alpaca: AlpacaControl) -> Iterator[Desk]:
+    with a_desk(world, alpaca) as desk:
+        yield desk
+
+
+def test_a_broker_that_is_down_at_the_start_holds_up_no_halt_and_no_decline(desk: Desk) -> None:
+    # given: an account that has been opened, whose broker takes no connections now
+    account = desk.open_account()
+    desk.run(account)
+    desk.alpaca.refuse_connections()
+    old = SystemClock().now() - timedelta(minutes=6)
+
+    with desk.running(account):
+        # when
+        command(desk.world, account, CommandKind.HALT)
+        await_one(desk.world, account, AccountHalted)
+        command(desk.world, account, CommandKind.RESUME)
+        await_one(desk.world, account, AccountResumed)
+        desk.publish(advice(1, issued_at=old), advice(2))
+        declined = await_one(desk.world, account, RecommendationDeclined)
+
+        # then: what may still be ordered waits, and is ordered when the broker is back
+        assert declined.envelope.recommendation_id == 1
+        assert "recommendation_freshness" in declined.declined_by
+        assert ends(desk.world.log(account)) == {1: 1}
+        desk.alpaca.accept_connections()
+        assert ends(desk.world.await_ends(account, 2)) == {1: 1, 2: 1}
+
+    assert len(desk.orders(account)) == 1
+
+
+def test_nothing_is_sent_before_the_broker_has_named_the_account(desk: Desk) -> None:
+    # given: two accounts that have been opened, one of them started while the broker is down
+    accounts = [desk.open_account(), desk.open_account()]
+    for account in accounts:
+        desk.run(account)
+    desk.alpaca.refuse_connections()
+    desk.publish(advice(1))
+
+    def come_back_with_swapped_keys() -> None:
+        await_number(desk.world, accounts[0], DispatcherStarted, 2)
+        desk.alpaca.swap_keys(*desk.numbers.values())
+        desk.alpaca.accept_connections()
+
+    meanwhile = Thread(target=come_back_with_swapped_keys)
+    meanwhile.start()
+
+    # when
+    with pytest.raises(ConfigurationError, match="swapped"):
+        desk.run(accounts[0])
+    meanwhile.join()
+
+    # then
+    assert [desk.orders(account) for account in accounts] == [[], []]
+    assert {request["path"] for request in desk.alpaca.requests()} <= {
+        "/v2/account",
+        "/v2/orders",
+        "/v2/positions",
+        "/v2/account/activities",
+    }
+    assert desk.alpaca.posts() == []
+
+
+def test_a_key_that_is_refused_at_a_look_up_halts_the_account(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.alpaca.open_stream(is_open=False)
+    desk.alpaca.fault("reset", accepts=True)
+    desk.alpaca.fault("body", status=401, body='{"message":"unauthorized."}', **LOOK_UP, times=2)
+    desk.publish(advice(1))
+
+    with desk.running(account):
+        halted = await_one(desk.world, account, AccountHalted)
+        events = desk.world.await_ends(account, 1)
+
+    # then: it halts once, and is looked up all the same: the order may be there
+    assert "refuses our credentials" in halted.reason
+    assert [event for event in events if isinstance(event, AccountHalted)] == [halted]
+    assert desk.story(account, 1) == [
+        "OrderIntended",
+        "OrderOutcomeUnknown",
+        "OrderAccepted",
+        "OrderFilled",
+    ]
+    assert len(desk.alpaca.posts()) == 1
+
+
+def test_a_new_accounts_seat_that_cannot_be_taken_at_once_is_taken_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: a seat that Kafka refuses at first, and a group that has no offset yet
+    refusals, sound = [3], seat.Seat
+
+    def hesitant(*given: object) -> seat.Seat:
+        if refusals[0]:
+            refusals[0] -= 1
+            raise ServiceUnreachable("the seat cannot be taken: not now")
+        return sound(*given)  # type: ignore[arg-type] # as it is called
+
+    monkeypatch.setattr(life, "Seat", hesitant)
+    account = world.open_account()
+    world.publish(fresh_advice(1))
+
+    # when
+    run_dispatcher(load_settings(world.config, {}), account, until_caught_up=True)
+
+    # then
+    assert ends(world.log(account)) == {1: 1}
