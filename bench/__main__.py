@@ -13,6 +13,7 @@ from bench.halting import halting
 from bench.hand_over import handing_over
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
+from bench.rebuilding import rebuilding
 from bench.results import Figure, as_json, as_table, dump
 from bench.services import services
 from consumers.registry import register
@@ -21,6 +22,7 @@ from stack.up import StackAddresses
 _10K: Final = 10_000
 _100K: Final = 100_000
 _1M: Final = 1_000_000
+_5M: Final = 5_000_000
 _ROUNDS: Final = 3
 _DECIDING_ROUNDS: Final = 60
 
@@ -33,6 +35,8 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
                 yield from dispatching(addresses, clock, size, Path(directory))
     for size in plan["project"]:
         yield from projecting(addresses, size)
+    for size in plan["rebuild"]:
+        yield from rebuilding(addresses, size)
     for size in plan["one_at_a_time"]:
         yield from one_at_a_time(addresses, size.records)
     for size in plan["halt"]:
@@ -41,6 +45,10 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
         yield from restarting(addresses, size)
     for size in plan["hand_over"]:
         yield from handing_over(addresses, size.records)
+    yield from _measure_neighbours(addresses, plan)
+
+
+def _measure_neighbours(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
     for size in plan["crashing"]:
         yield from beside_a_crashing_one(addresses, size)
     for size in plan["backlog"]:
@@ -54,6 +62,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         return {
             "dispatch": sizes,
             "project": sizes,
+            "rebuild": [Size(_100K, 1), Size(_1M, 1), Size(_5M, 1)],
             "one_at_a_time": [Size(1000, 1)],
             "halt": [Size(500, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
@@ -64,6 +73,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
     return {
         "dispatch": [Size(_10K, 1)],
         "project": [Size(_10K, _ROUNDS)],
+        "rebuild": [Size(_10K, 1)],
         "one_at_a_time": [Size(200, 1)],
         "halt": [Size(100, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
@@ -79,7 +89,12 @@ def main(arguments: list[str]) -> int:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="10k records, some 3 minutes (default)")
     size.add_argument("--full", action="store_true", help="10k, 100k and 1M records: hours")
-    parser.add_argument("--only", choices=["decide"], help="decisions alone, without any service")
+    parser.add_argument(
+        "--only",
+        choices=["decide", "rebuild"],
+        help="decisions alone, without any service; or rebuilds alone",
+    )
+    parser.add_argument("--records", type=int, metavar="N", help="with --only rebuild: so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON object here")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
@@ -91,7 +106,12 @@ def main(arguments: list[str]) -> int:
             elapsed = time.monotonic() - began
             sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
 
-    note(deciding(_DECIDING_ROUNDS))
+    if asked.only != "rebuild":
+        note(deciding(_DECIDING_ROUNDS))
+    if asked.only == "rebuild":
+        with services() as addresses:
+            register(addresses.registry_url)
+            note(rebuilding(addresses, Size(asked.records or _100K, 1)))
     if asked.only is None:
         with services() as addresses:
             register(addresses.registry_url)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import dispatching, halting, projecting, restarting
+from bench import dispatching, halting, projecting, rebuilding, rebuilding_live, restarting
 from consumers.logs import configure_logs
 
 TASKS: Final[Mapping[str, Callable[..., None]]] = {
@@ -19,6 +19,10 @@ TASKS: Final[Mapping[str, Callable[..., None]]] = {
     "bare_transactions": dispatching.bare_transactions,
     "project": projecting.project,
     "project_floor": projecting.project_floor,
+    "project_on": rebuilding_live.project_on,
+    "rebuild": rebuilding.rebuild_tables,
+    "rebuild_decode": rebuilding.decode_all,
+    "verify": rebuilding.verify_tables,
     "restart": restarting.restart,
     "fold": restarting.fold,
     "fold_floor": restarting.fold_floor,

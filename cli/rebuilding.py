@@ -1,6 +1,7 @@
 """`dispatcher projections rebuild` and `verify`: tables told anew, tables held against the log."""
 
 import getpass
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Final
@@ -14,6 +15,7 @@ from cli.output import AsJson, Config, plain, print_json, print_table, say
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.building import RebuildSettings
+from consumers.projector.rebuild import discard as discard_rebuild
 from consumers.projector.rebuild import rebuild as rebuild_tables
 from consumers.projector.verify import Verified
 from consumers.projector.verify import verify as verify_tables
@@ -29,19 +31,43 @@ Name = Annotated[
     ),
 ]
 
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="So many processes load tables; as it comes, one per core."
+    ),
+]
+
 _TOLD_MAX: Final = 20
 
 
-def rebuild(name: Name = None, *, config: Config = None, as_json: AsJson = False) -> None:
+def rebuild(
+    name: Name = None,
+    *,
+    processes: Processes = None,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Start from nothing, even if an interrupted one left a part."),
+    ] = False,
+    discard: Annotated[
+        bool,
+        typer.Option("--discard", help="Only drop what an interrupted rebuild left."),
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Tell the tables anew from the first offset on, beside the live ones, then swap.
 
     Readers notice nothing, and a running projector goes on. It refuses to swap if it would park
-    more than is parked now.
+    more than is parked now. After an interruption the same command goes on with what is there.
 
-    Example: dispatcher projections rebuild executions
+    Example: dispatcher projections rebuild executions --processes 2
     """
     settings = settings_from(config)
     projections = _wanted(name)
+    if discard:
+        _discard(settings.postgres_dsn(), projections, as_json=as_json)
+        return
     codec = checked_codec(settings)
     with _progress("Rebuilding") as show:
         done = rebuild_tables(
@@ -51,6 +77,9 @@ def rebuild(name: Name = None, *, config: Config = None, as_json: AsJson = False
                 build=build(),
                 by=getpass.getuser(),
                 now=SystemClock().now,
+                registry_url=settings.registry.url,
+                processes=processes or os.cpu_count() or 1,
+                anew=anew,
             ),
             codec,
             projections,
@@ -62,7 +91,8 @@ def rebuild(name: Name = None, *, config: Config = None, as_json: AsJson = False
     print_table(
         [
             "Projection",
-            ("Events", "right"),
+            ("Offsets", "right"),
+            ("Kept", "right"),
             ("Rows changed", "right"),
             ("Parked", "right"),
             ("Cleared", "right"),
@@ -72,6 +102,7 @@ def rebuild(name: Name = None, *, config: Config = None, as_json: AsJson = False
             [
                 one.projection,
                 one.records,
+                one.kept,
                 one.rows_changed,
                 one.parked,
                 one.parked_cleared,
@@ -142,6 +173,14 @@ def _tell(found: Sequence[Verified]) -> None:
         say(line)
     if len(lines) > _TOLD_MAX:
         say(f"… and {len(lines) - _TOLD_MAX} more: see --json.")
+
+
+def _discard(dsn: str, projections: Sequence[Projection], *, as_json: bool) -> None:
+    dropped = [projection.name for projection in projections if discard_rebuild(dsn, projection)]
+    if as_json:
+        print_json(dropped)
+    else:
+        say(f"Dropped what was left of: {', '.join(dropped) or 'nothing'}.")
 
 
 def _wanted(name: str | None) -> Sequence[Projection]:

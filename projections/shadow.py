@@ -245,6 +245,15 @@ class Shadow:
                 standing = self._checkpoints(connection, f"{_STANDING} FOR UPDATE")
                 yield Swap(connection, self._projection, self.schema, standing)
 
+    def discard(self) -> bool:
+        """Drop the tables; return whether there were any. Raises as `open` does."""
+        with _answering():
+            connection = self._live.connection()
+            self._lock(connection)
+            found = connection.execute("SELECT to_regnamespace(%s)", (self.schema,)).fetchone()
+        self.close()
+        return found is not None and found[0] is not None
+
     def leave(self) -> None:
         """Let go of PostgreSQL; the tables stay, for the next rebuild to go on with."""
         self.session.close()

@@ -1,5 +1,6 @@
 """New tables loaded from nothing: partitions spread over processes, rows copied as they are."""
 
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.queues import Queue
 from queue import Empty
+from threading import Thread
 from typing import Any, Final
 
 from consumers.cluster import Cluster
@@ -169,16 +171,21 @@ def _begin(registry_url: str, told: "Queue[tuple[Partition, int]]", stop: Any) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
     codec = Codec(RegistrySchemaSource(registry_url))
     _PROCESS.update(codec=codec, told=told, stop=stop)
+    Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """End this process with whoever started it, even one that was killed: nobody else would."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_a_process(one: Load) -> Loaded:
     told, stop = _PROCESS["told"], _PROCESS["stop"]
-    parent = parent_process()
 
     def note(partition: Partition, at: int) -> None:
         told.put((partition, at))
 
-    def is_over() -> bool:
-        return stop.is_set() or parent is None or not parent.is_alive()
-
-    return load_partition(one, _PROCESS["codec"], note, is_over)
+    return load_partition(one, _PROCESS["codec"], note, stop.is_set)

@@ -20,7 +20,7 @@ from projections.failures import FAILURES, settlement_id
 from projections.faults import CheckpointLost, DatabaseUnavailable, Unavailable
 from projections.projection import Projection, events_read
 from projections.record import account_of
-from projections.shadow import Parked, RebuildUnderWay, Unfit
+from projections.shadow import Parked, RebuildUnderWay, Shadow, Unfit
 
 OnProgress = Callable[[int, int], None]
 """Called with the offsets applied and the offsets to apply, by now."""
@@ -90,6 +90,21 @@ def rebuild(
         raise ServiceUnreachable(
             f"{error}; start the rebuild again, it goes on with what is there"
         ) from error
+
+
+def discard(dsn: str, projection: Projection) -> bool:
+    """Drop what an interrupted rebuild of `projection` left; return whether there was anything.
+
+    Raises:
+        Refused: A rebuild of it is under way.
+        ServiceUnreachable: PostgreSQL does not answer.
+    """
+    try:
+        return Shadow(dsn, projection).discard()
+    except RebuildUnderWay as error:
+        raise Refused(str(error)) from error
+    except Unavailable as error:
+        raise ServiceUnreachable(str(error)) from error
 
 
 def _load(

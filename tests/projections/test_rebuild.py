@@ -17,7 +17,7 @@ from psycopg import sql
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Refused
 from consumers.projector.building import RebuildSettings
-from consumers.projector.rebuild import Rebuilt, rebuild
+from consumers.projector.rebuild import Rebuilt, discard, rebuild
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.verify import verify
 from events import roles
@@ -394,10 +394,46 @@ def test_killed_half_way_and_started_again_it_ends_well(
         process.kill()
         process.wait(30)
     assert rows(world.database, "dispatch_fills") == []
-    rebuilt(world)
+    done = rebuilt(world)
 
     assert content(world.database) == before
     assert schemas(world.database) == []
+    kept = {one.projection: (one.kept, one.records) for one in done}["executions"]
+    end = sum(
+        row["next_offset"]
+        for row in before["projection_checkpoints"]
+        if row["projection"] == "executions"
+    )
+    assert kept == ((0, end) if where == "making the tables" else (end, 0))
+
+
+def test_what_an_interrupted_rebuild_left_can_be_dropped_without_another(world: World) -> None:
+    left = Shadow(world.database, EXECUTIONS)
+    left.open("this")
+    left.leave()
+    assert schemas(world.database) == ["dispatcher_rebuild_executions"]
+
+    assert discard(world.database, EXECUTIONS)
+
+    assert schemas(world.database) == []
+    assert not discard(world.database, EXECUTIONS)
+
+
+def test_a_key_that_somebody_else_made_unique_is_met_as_the_live_tables_met_it(
+    world: World,
+) -> None:
+    run(world.database, "CREATE UNIQUE INDEX one_each ON dispatch_orders (account_name, ticker)")
+    world.write(traded("tiny", 3))
+    world.write(traded("large", 1))
+    world.catch_up()
+    before, parked = content(world.database), rows(world.database, "parked_events")
+
+    rebuilt(world)
+
+    assert len(parked) > 0
+    assert content(world.database) == before
+    after = rows(world.database, "parked_events")
+    assert [row["log_offset"] for row in after] == [row["log_offset"] for row in parked]
 
 
 def rebuild_in_a_process(

@@ -1,0 +1,161 @@
+"""A rebuild beside a projector, somebody who appends and a reader; killed half-way, begun again."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Event, Thread
+from typing import Any, Final
+
+import psycopg
+
+from bench.ground import Ground, Publisher
+from bench.process import TaskFailedError, answer, run_task, running_task
+from bench.results import Figure, percentile
+from bench.story import history
+from consumers.cluster import Cluster
+from consumers.projector.reading import committed_ends
+from consumers.projector.run import run_projector
+from consumers.projector.settings import ProjectorSettings
+from consumers.registry import RegistrySchemaSource
+from events.codec import Codec
+from events.identifiers import AccountName
+from events.topics import log_of
+from projections.catalog import PROJECTIONS
+
+_LOOK: Final = """
+SELECT coalesce(max(recommendation_id), 0) FROM dispatch_orders WHERE account_name = 'a0'
+"""
+_PAUSE_S: Final = 0.1
+_AT_ONCE: Final = 10
+_LOOKS_PAUSE_S: Final = 0.01
+
+
+def beside_traffic(name: str, ground: Ground, told: dict[str, Any], dsn: str) -> Iterator[Figure]:
+    """Rebuild tables that are right while their log grows by 100 events a second."""
+    with running_task("project_on", **told, dsn=dsn) as projector:
+        with _appending(ground) as appended, _reading(dsn) as reader:
+            _killed_half_way(told, dsn)
+            done = run_task("rebuild", **told, dsn=dsn)
+        projector.send_signal(signal.SIGTERM)
+        projector.wait(60)
+    run_task("project", **told, dsn=dsn, projections=[one.name for one in PROJECTIONS])
+    found = run_task("verify", **told, dsn=dsn)
+    share = done["kept"] / done["offsets"]
+    yield Figure(name=f"{name}.live.kept", unit="share", value=share)
+    yield Figure(name=f"{name}.live.seconds", unit="s", value=done["seconds"])
+    yield Figure(name=f"{name}.live.swap.longest", unit="ms", value=max(done["swaps_ms"]))
+    yield Figure(name=f"{name}.live.rows_changed", unit="rows", value=done["rows_changed"])
+    yield Figure(name=f"{name}.live.appended", unit="events", value=appended.count)
+    yield Figure(name=f"{name}.live.reader.looks", unit="queries", value=len(reader.waits))
+    yield Figure(name=f"{name}.live.reader.fewer", unit="times", value=reader.fewer)
+    for what, share in (("p99", 0.99), ("longest", 1.0)):
+        yield Figure(
+            name=f"{name}.live.reader.{what}",
+            unit="ms",
+            value=1e3 * percentile(reader.waits, share),
+        )
+    yield Figure(name=f"{name}.live.differing", unit="rows", value=found["differing"])
+
+
+@dataclass
+class _Appended:
+    count: int = 0
+
+
+@dataclass
+class _Reader:
+    """What somebody saw who asks for an account's newest order: `fewer` if it was gone again."""
+
+    waits: list[float] = field(default_factory=list)
+    fewer: int = 0
+
+
+def project_on(bootstrap_servers: str, prefix: str, registry_url: str, dsn: str) -> None:
+    """Project until SIGTERM."""
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    source = RegistrySchemaSource(registry_url)
+    settings = ProjectorSettings(
+        cluster=Cluster(bootstrap_servers, prefix),
+        postgres_dsn=dsn,
+        build="bench",
+        group=f"projector-{dsn.rpartition('/')[2]}",
+    )
+    run_projector(settings, Codec(source), stop=stop)
+    source.close()
+    answer(stopped=True)
+
+
+def _killed_half_way(told: dict[str, Any], dsn: str) -> None:
+    with running_task("rebuild", **told, dsn=dsn, aloud=True) as process:
+        for line in process.stdout or ():
+            said = json.loads(line)
+            if said["done"] >= said["total"] / 2:
+                process.kill()
+                return
+    raise TaskFailedError("the rebuild had ended before it could be killed")
+
+
+@contextmanager
+def _appending(ground: Ground) -> Iterator[_Appended]:
+    account = AccountName(ground.accounts[0])
+    there = end_of_log(ground, account)
+    more = islice(history(account, 10 * there + 1_000_000), there, None)
+    publisher, appended, stop = Publisher(ground, log_of(account).name), _Appended(), Event()
+
+    def append() -> None:
+        while not stop.wait(_PAUSE_S):
+            publisher.append(islice(more, _AT_ONCE))
+            appended.count += _AT_ONCE
+
+    with _beside(append, stop):
+        yield appended
+
+
+@contextmanager
+def _reading(dsn: str) -> Iterator[_Reader]:
+    reader, stop = _Reader(), Event()
+
+    def read() -> None:
+        last = 0
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            while not stop.wait(_LOOKS_PAUSE_S):
+                began = time.monotonic()
+                row = connection.execute(_LOOK).fetchone()
+                reader.waits.append(time.monotonic() - began)
+                newest = 0 if row is None else row[0]
+                reader.fewer += newest < last
+                last = newest
+
+    with _beside(read, stop):
+        yield reader
+
+
+@contextmanager
+def _beside(work: Callable[[], None], stop: Event) -> Iterator[None]:
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 -- raised where it is waited for
+            errors.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def end_of_log(ground: Ground, account: AccountName) -> int:
+    """Return how many events a log has that was written outside transactions."""
+    return committed_ends(ground.cluster, PROJECTIONS)[log_of(account).name, 0]
