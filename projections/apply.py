@@ -1,14 +1,17 @@
 """Rows into tables: staged by COPY, merged by SQL, inside a transaction that the caller holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from psycopg import sql
 
-from projections.parking import copy_rows
 from projections.projection import Projection
 from projections.record import Record, account_of
-from projections.session import Connection
-from projections.stage import Row, Stage
+from projections.session import Connection, copy_in
+from projections.stage import Row, Stage, copy_text
+
+Texts: TypeAlias = Mapping[Stage, bytes]
+"""Rows as COPY reads them, by the stage that they go to."""
 
 
 class Unreadable(Exception):  # noqa: N818 -- says what the record is
@@ -31,17 +34,36 @@ def rows_of(projection: Projection, record: Record) -> list[Row]:
     raise Unreadable(record.unreadable or "the record cannot be read")
 
 
-def merge_rows(connection: Connection, projection: Projection, rows: Iterable[Row]) -> None:
-    """Stage and merge rows, empty the stages, all inside the caller's transaction."""
+def render(projection: Projection, rows: Iterable[Row]) -> Texts:
+    """Return rows as COPY reads them, by stage, in the order in which stages are merged.
+
+    Raises:
+        TypeError: A value has a type that no column takes.
+        ValueError: A text holds half a character.
+    """
     staged: dict[type, list[Row]] = {}
     for row in rows:
         staged.setdefault(type(row), []).append(row)
-    if not staged:
+    return {
+        stage: copy_text(staged[stage.row]) for stage in projection.stages if stage.row in staged
+    }
+
+
+def together(texts: Texts, more: Texts) -> Texts:
+    """Return both, stage by stage."""
+    if not more:
+        return texts
+    stages = {**texts, **more}
+    return {stage: texts.get(stage, b"") + more.get(stage, b"") for stage in stages}
+
+
+def merge(connection: Connection, projection: Projection, texts: Texts) -> None:
+    """Stage and merge what `render` returned, inside the caller's transaction."""
+    if not texts:
         return
-    used = [stage for stage in projection.stages if stage.row in staged]
-    for stage in used:
-        copy_rows(connection, stage.copy_sql(), staged[stage.row])
-    merge_staged(connection, projection, used)
+    for stage, text in texts.items():
+        copy_in(connection, stage.copy_sql(), text)
+    merge_staged(connection, projection, list(texts))
 
 
 def merge_staged(connection: Connection, projection: Projection, used: Sequence[Stage]) -> None:

@@ -4,7 +4,7 @@ A row that cannot be applied is found by halving the batch. Its failure is ackno
 before the event is parked, so that recording it never needs the transaction that failed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from datetime import datetime
 import psycopg
 
 from projections import checkpoints
-from projections.apply import merge_rows, rows_of
+from projections.apply import merge, render, together
 from projections.checkpoints import Offsets, Partition
 from projections.faults import (
     CheckpointLost,
@@ -30,10 +30,10 @@ from projections.parking import (
     parked_topics,
     projection_failed,
 )
+from projections.prepared import Prepared, prepare
 from projections.projection import Projection
 from projections.record import Record
 from projections.session import Connection, Session
-from projections.stage import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,6 @@ class Applied:
             self.failed + other.failed,
             self.waiting + other.waiting,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    record: Record
-    rows: list[Row]
-    error: Exception | None
 
 
 class Engine:
@@ -147,7 +140,20 @@ class Engine:
         for partition in partitions:
             self._known.pop(partition, None)
 
-    def apply(self, records: Sequence[Record], positions: Offsets) -> Applied:
+    def prepare(self, records: Iterable[Record]) -> Prepared:
+        """Make of records what `write` takes, with nothing but the records: at any time, anywhere.
+
+        What a `write` waits for in another thread is waited for while this is done.
+        """
+        prepared = prepare(self.projection, records)
+        prepared.render()
+        return prepared
+
+    def apply(self, records: Iterable[Record], positions: Offsets) -> Applied:
+        """Prepare records and `write` them."""
+        return self.write(self.prepare(records), positions)
+
+    def write(self, batch: Prepared, positions: Offsets) -> Applied:
         """Apply records, in their order, and move the checkpoints to `positions`.
 
         Records before the checkpoint were applied already and are passed over. `positions` may lie
@@ -170,26 +176,20 @@ class Engine:
                     f"PostgreSQL lost the end of projection {self.projection.name!r} in a crash; "
                     "the log still has it"
                 )
-        fresh = [record for record in records if self._is_fresh(record)]
+        fresh = batch.since(self._known)
         goal = {
             partition: offset
             for partition, offset in positions.items()
             if offset > self._known.get(partition, offset)
         }
-        if not fresh and not goal:
+        if not fresh.items and not goal:
             return Applied()
         self._catch_up(fresh)
-        return self._apply([self._read(record) for record in fresh], goal)
+        return self._write(fresh, goal)
 
-    def _is_fresh(self, record: Record) -> bool:
-        origin = record.origin
-        known = self._known.get((origin.topic, origin.partition))
-        return known is not None and origin.offset >= known
-
-    def _catch_up(self, fresh: Sequence[Record]) -> None:
+    def _catch_up(self, fresh: Prepared) -> None:
         """Bring folds to the checkpoints; those of waiting topics stay where they wait."""
-        places = {(record.origin.topic, record.origin.partition) for record in fresh}
-        behind = self._folds.behind({place: self._known[place] for place in places})
+        behind = self._folds.behind({place: self._known[place] for place in fresh.after})
         if not behind:
             return
         try:
@@ -199,53 +199,40 @@ class Engine:
         wanted = {place: self._known[place] for place in behind if place[0] not in stuck}
         self._folds.catch_up(wanted, records_max=RECORDS_AT_ONCE_MAX)
 
-    def _read(self, record: Record) -> _Item:
+    def _write(self, batch: Prepared, goal: Offsets) -> Applied:
         try:
-            return _Item(record, rows_of(self.projection, record), None)
-        except Exception as error:  # noqa: BLE001 -- a bug in a row function parks an event, no more
-            return _Item(record, [], error)
-
-    def _apply(self, items: list[_Item], goal: Offsets) -> Applied:
-        try:
-            return self._transact(items, goal)
+            return self._transact(batch, goal)
         except (Unavailable, CheckpointLost):
             raise
         except Exception as error:
-            if not items or not is_about_the_row(error):
+            if not batch.items or not is_about_the_row(error):
                 raise
-            if len(items) == 1:
-                return self._park(items[0], goal, error)
-        half = len(items) // 2
-        return self._apply(items[:half], _after(items[:half])) + self._apply(items[half:], goal)
+            if len(batch.items) == 1:
+                return self._park(batch, goal, error)
+        first, rest = batch.halves()
+        return self._write(first, first.after) + self._write(rest, goal)
 
-    def _transact(self, items: list[_Item], goal: Offsets) -> Applied:
-        """Apply `items` in one transaction, those of waiting topics behind what they wait for."""
-        clear, waiting = items, list[_Item]()
-        to = {**_after(items), **goal}
+    def _transact(self, batch: Prepared, goal: Offsets) -> Applied:
+        """Write `batch` in one transaction, events of waiting topics behind what they wait for."""
+        to = {**batch.after, **goal}
         with self._transaction(to) as connection:
-            stuck = parked_topics(connection, self.projection.name)
-            if stuck:
-                clear = [item for item in items if item.record.origin.topic not in stuck]
-                waiting = [item for item in items if item.record.origin.topic in stuck]
-            for item in clear:
-                if item.error is not None:
-                    raise item.error
-            rows, ahead = self._folds.told(
-                (item.record for item in clear), known=self._known, to=to
-            )
-            rows.extend(row for item in clear for row in item.rows)
-            merge_rows(connection, self.projection, rows)
-            if waiting:
+            clear, waiting = batch.split(parked_topics(connection, self.projection.name))
+            texts = clear.texts()
+            rows, ahead = self._folds.told(clear.records, known=self._known, to=to)
+            summed = render(self.projection, rows)
+            merge(connection, self.projection, together(texts, summed))
+            if waiting.items:
                 park(
                     connection,
-                    [parked_row(self.projection.name, item.record, None) for item in waiting],
+                    [parked_row(self.projection.name, record, None) for record in waiting.records],
                 )
         self._folds.keep(ahead)
-        return Applied(applied=len(clear), waiting=len(waiting))
+        return Applied(applied=len(clear.items), waiting=len(waiting.items))
 
-    def _park(self, item: _Item, goal: Offsets, error: Exception) -> Applied:
+    def _park(self, batch: Prepared, goal: Offsets, error: Exception) -> Applied:
+        [record] = batch.records
         failure = projection_failed(
-            self.projection.name, item.record, error, occurred_at=self._now(), build=self._build
+            self.projection.name, record, error, occurred_at=self._now(), build=self._build
         )
         try:
             self._record_failure(failure)
@@ -254,8 +241,8 @@ class Engine:
             raise FailureNotRecorded(
                 f"a failure of projection {self.projection.name!r} could not be recorded: {unheard}"
             ) from unheard
-        with self._transaction({**_after([item]), **goal}) as connection:
-            park(connection, [parked_row(self.projection.name, item.record, failure)])
+        with self._transaction({**batch.after, **goal}) as connection:
+            park(connection, [parked_row(self.projection.name, record, failure)])
         return Applied(failed=1)
 
     @contextmanager
@@ -278,10 +265,3 @@ class Engine:
             self._doubtful = dict(to) if committing else {}
             raise unavailable(error) from error
         self._known.update(to)
-
-
-def _after(items: Sequence[_Item]) -> dict[Partition, int]:
-    return {
-        (item.record.origin.topic, item.record.origin.partition): item.record.origin.offset + 1
-        for item in items
-    }

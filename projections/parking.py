@@ -1,19 +1,18 @@
 """Parking: an event that cannot be applied waits in its bytes, and its account's later ones too."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
 
 from events.projection import ProjectionFailed
 from projections.dead_letters import headers_json
 from projections.failures import failure_id
 from projections.record import Record, account_of
-from projections.session import Connection
-from projections.stage import Json, Row, columns_of, copy_text
+from projections.session import Connection, copy_in
+from projections.stage import Json, columns_of, copy_text
 
 _ERROR_LENGTH_MAX: Final = 2000
 
@@ -95,13 +94,7 @@ def parked_topics(connection: Connection, projection: str) -> frozenset[str]:
 def park(connection: Connection, rows: Sequence[ParkedRow]) -> None:
     """Write waiting events, in a transaction whose commit waits until they are on disk."""
     connection.execute("SET LOCAL synchronous_commit = on")
-    copy_rows(connection, f"COPY parked_events ({columns_of(ParkedRow)}) FROM STDIN", rows)
-
-
-def copy_rows(connection: Connection, statement: str, rows: Iterable[Row]) -> None:
-    """Copy rows by a COPY statement of our own making."""
-    with connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
-        copy.write(copy_text(rows))
+    copy_in(connection, f"COPY parked_events ({columns_of(ParkedRow)}) FROM STDIN", copy_text(rows))
 
 
 def _error_text(error: BaseException) -> str:

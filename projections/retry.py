@@ -9,7 +9,7 @@ import psycopg
 from events.codec import Codec
 from events.envelope import Origin
 from events.projection import ProjectionSettled, Settlement
-from projections.apply import empty_stages, merge_rows, rows_of
+from projections.apply import empty_stages, merge, render, rows_of
 from projections.checkpoints import Partition
 from projections.faults import is_about_the_row, unavailable
 from projections.folding import Folds, Past
@@ -143,7 +143,7 @@ def _apply_prefix(
                 known={place: folds.next_offset(place)},
                 to={place: records[-1].origin.offset + 1},
             )
-            merge_rows(connection, projection, [*rows, *summed])
+            merge(connection, projection, render(projection, [*rows, *summed]))
             empty_stages(connection, projection)
     except Exception as error:
         if not is_about_the_row(error):

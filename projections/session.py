@@ -88,3 +88,9 @@ class Session:
                 path = sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema))
                 self._connection.execute(path)
         return self._connection
+
+
+def copy_in(connection: Connection, statement: str, text: bytes) -> None:
+    """Run a COPY statement of our own making on `text`."""
+    with connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
+        copy.write(text)

@@ -1,12 +1,13 @@
 """One projection's way through the records: it can fall behind without holding up the others."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from consumers.logs import get_log
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
 from projections.faults import DatabaseUnavailable, FoldBehind, PassedBy, Unavailable
+from projections.prepared import Prepared
 from projections.record import Record
 
 
@@ -49,10 +50,14 @@ class Lane:
         self._mine.pop(partition, None)
         self.engine.leave([partition])
 
-    def apply(self, records: Sequence[Record], positions: Offsets, since: Offsets) -> Applied:
-        """Apply records and move on; fall behind where that needs something that cannot answer.
+    def prepare(self, records: Iterable[Record]) -> Prepared:
+        """Return what `write` takes, made without a look at where the lane stands."""
+        return self.engine.prepare(records)
 
-        The records are all there are from `since` up to `positions`. Where the checkpoint is before
+    def write(self, batch: Prepared, positions: Offsets, since: Offsets) -> Applied:
+        """Write a batch and move on; fall behind where that needs something that cannot answer.
+
+        It is all there is from `since` up to `positions`. Where the checkpoint is before
         `since` others have been passed by: the lane falls behind and asks for them again.
 
         Raises:
@@ -69,7 +74,7 @@ class Lane:
                         f"projection {self.name!r} has {topic}[{number}] up to {at}, and the "
                         f"reader is at {since[topic, number]}: it goes back"
                     )
-            applied = self.engine.apply(records, positions)
+            applied = self.engine.write(batch, positions)
         except Unavailable as error:
             self.fall_behind(error)
             return Applied()

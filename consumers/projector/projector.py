@@ -1,31 +1,23 @@
-"""The projector: read batches, apply them, keep polling whatever else is down."""
+"""The projector: read batches, write them, keep polling whatever else is down."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from threading import Event
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from consumers.clock import SystemClock
 from consumers.errors import ServiceUnreachable
-from consumers.kafka import (
-    Batch,
-    consume_batch,
-    consumer_config,
-    sentence,
-    watermarks,
-)
+from consumers.kafka import Batch, sentence
 from consumers.logs import get_log
 from consumers.projector.lane import Lane
 from consumers.projector.past import LogPast
+from consumers.projector.reader import Reader
 from consumers.projector.reading import record_of, subscription
 from consumers.projector.recorder import ProjectionRecorder
-from consumers.projector.settings import (
-    Progress,
-    ProjectorSettings,
-)
+from consumers.projector.settings import Progress, ProjectorSettings
+from consumers.projector.writer import Load, Writer
 from events.codec import Codec
 from projections.checkpoints import Partition
 from projections.engine import Applied, Engine
@@ -37,7 +29,11 @@ _MAX_POLL_INTERVAL_MS: Final = 300_000  # longer than PostgreSQL's time-outs, on
 
 
 class Projector:
-    """A member of the group, an engine per projection, and the step that the life is made of."""
+    """A member of the group, an engine per projection, and the step that the life is made of.
+
+    While the writer is busy the lanes belong to its thread: nothing here asks them anything before
+    `Writer.wait` has returned, callbacks of the group included.
+    """
 
     def __init__(self, settings: ProjectorSettings, codec: Codec) -> None:
         """Open nothing yet."""
@@ -65,17 +61,9 @@ class Projector:
             for projection in settings.projections
         ]
         self._wanted = events_read(settings.projections)
-        self._assigned: set[Partition] = set()
-        self._at_end: set[Partition] = set()
-        self._committed: dict[Partition, int] = {}
-        self._paused: set[Partition] = set()
-        self._reads_next: dict[Partition, int] = {}
-        self._consumer = Consumer(
-            consumer_config(
-                settings.cluster.bootstrap_servers,
-                settings.cluster.group(settings.group),
-                **{"max.poll.interval.ms": _MAX_POLL_INTERVAL_MS},
-            )
+        self._writer = Writer()
+        self._reader = Reader(
+            settings.cluster, settings.group, max_poll_interval_ms=_MAX_POLL_INTERVAL_MS
         )
 
     def prepare(self, stop: Event) -> None:
@@ -89,38 +77,54 @@ class Projector:
                 get_log().warning("projection_registry_unavailable", error=str(error))
                 stop.wait(wait_ms / 1000)
                 wait_ms = min(2 * wait_ms, self._settings.backoff_max_ms)
-        self._consumer.subscribe(
+        self._reader.join(
             subscription(self._cluster, self._settings.projections),
-            on_assign=self._gained,
-            on_revoke=self._revoked,
-            on_lost=self._revoked,
+            gained=self._gained,
+            revoked=self._revoked,
         )
 
     def step(self) -> Progress:
-        """Read one batch, apply it to every projection that can, say how far it is."""
+        """Read a batch and make it ready, settle the one before, begin to write this one.
+
+        Returns how far it is with what is settled.
+        """
         self._take_up()
-        batch = consume_batch(
-            self._consumer,
-            self._settings.batch_records_max,
-            self._settings.poll_timeout_ms / 1000,
-        )
+        # With a batch under way there is something better to do than to wait for another.
+        timeout_ms = 0 if self._writer.busy else self._settings.poll_timeout_ms
+        batch = self._reader.read(self._settings.batch_records_max, timeout_ms / 1000)
         try:
-            records = [
-                record_of(self._cluster, self._codec, message, self._wanted)
-                for message in batch.messages
-            ]
+            load = self._load(batch)
         except ServiceUnreachable as error:
+            self.settle()
             for lane in self._lanes:
                 lane.fall_behind(error)
+            self.settle()  # so that no more is fetched
         else:
-            self._apply(records, batch)
-        self._pause_or_resume()
-        self._commit()
+            self.settle()
+            if load is not None:
+                since = self._reader.advance(load.positions, load.ends)
+                self._writer.start(load, since)
         return self.progress
 
+    def settle(self) -> None:
+        """Wait for what is being written, take note of what became of it, and tell Kafka.
+
+        Raises:
+            CheckpointLost: Another projector works on one of the projections.
+        """
+        self._tell(*self._writer.take())
+        self._reader.fetch_all_but(
+            {
+                place
+                for place in self._reader.assigned
+                if all(lane.behind for lane in self._lanes if lane.reads(place))
+            }
+        )
+        self._report()
+
     def has_reached(self, ends: dict[Partition, int]) -> bool:
-        """Say whether every projection has everything before `ends`."""
-        return all(
+        """Say whether every projection has everything before `ends`, as far as it is settled."""
+        return not self._writer.busy and all(
             lane.stands_at(partition) >= end
             for lane in self._lanes
             for partition, end in ends.items()
@@ -128,38 +132,41 @@ class Projector:
         )
 
     def close(self) -> None:
-        """Tell Kafka how far it is, leave the group, let go of the database."""
-        self._commit(wait=True)
-        self._consumer.close()
+        """Finish what is being written, tell Kafka, leave the group, let go of the database."""
+        self._writer.close()
+        self._report(wait=True)
+        self._reader.close()
         self._session.close()
 
-    def _apply(self, records: list[Record], batch: Batch) -> None:
+    def _load(self, batch: Batch) -> Load | None:
+        """Make a batch ready for every projection that can take it; None where nothing was read."""
+        records = [
+            record_of(self._cluster, self._codec, message, self._wanted)
+            for message in batch.messages
+        ]
         positions = {
             (record.origin.topic, record.origin.partition): record.origin.offset + 1
             for record in records
         }
-        self._at_end -= positions.keys()
+        ends = set[Partition]()
         for (topic, partition), offset in batch.ends.items():
             place = (self._cluster.plain(topic), partition)
             positions[place] = max(offset, positions.get(place, 0))
-            self._at_end.add(place)
-        total = Applied()
+            ends.add(place)
+        if not positions:
+            return None
+        parts = []
         for lane in self._lanes:
             mine = {place: offset for place, offset in positions.items() if lane.reads(place)}
-            if mine:
-                wanted = [
-                    record
-                    for record in records
-                    if (record.origin.topic, record.origin.partition) in mine
-                ]
-                total += lane.apply(wanted, mine, self._reads_next)
-        self._reads_next.update(positions)
-        self._tell(len(records), total)
+            if mine and not lane.behind:
+                parts.append((lane, lane.prepare(_those(records, mine)), mine))
+        return Load(len(records), positions, ends, parts)
 
     def _tell(self, records: int, total: Applied) -> None:
         before = self.progress
         interrupted = tuple(lane.name for lane in self._lanes if lane.behind)
-        caught_up = bool(self._assigned) and not interrupted and self._assigned <= self._at_end
+        assigned = self._reader.assigned
+        caught_up = bool(assigned) and not interrupted and assigned <= self._reader.at_end
         self.progress = replace(
             before,
             records=before.records + records,
@@ -174,6 +181,9 @@ class Projector:
 
     def _take_up(self) -> None:
         """Go back to the checkpoints of the projections whose time to try again has come."""
+        if not any(lane.is_due() for lane in self._lanes):
+            return
+        self.settle()
         back: set[Partition] = set()
         for lane in self._lanes:
             if lane.is_due():
@@ -181,7 +191,7 @@ class Projector:
         for place in back:
             # Of all that read on, not of these alone: one that was taken up before may be further
             # back and may not have read a record since.
-            self._seek(
+            self._go_to(
                 place,
                 min(
                     lane.engine.checkpoints[place]
@@ -190,86 +200,45 @@ class Projector:
                 ),
             )
 
-    def _seek(self, place: Partition, offset: int) -> None:
-        topic, partition = place
-        self._at_end.discard(place)
-        self._reads_next[place] = offset
+    def _go_to(self, place: Partition, offset: int) -> None:
         try:
-            self._consumer.seek(TopicPartition(self._cluster.topic(topic), partition, offset))
+            self._reader.go_to(place, offset)
         except KafkaException as error:  # not fetching yet: the next try will find it so
             for lane in self._lanes:
                 if lane.reads(place):
                     lane.fall_behind(ServiceUnreachable(sentence(error)))
 
-    def _pause_or_resume(self) -> None:
-        """Fetch nothing that nobody can take now; polling goes on, and so does membership."""
-        idle = {
-            place
-            for place in self._assigned
-            if all(lane.behind for lane in self._lanes if lane.reads(place))
-        }
-        if idle - self._paused:
-            self._consumer.pause(self._named(idle - self._paused))
-        if self._paused - idle:
-            self._consumer.resume(self._named(self._paused - idle))
-        self._paused = idle
-
-    def _named(self, places: Iterable[Partition]) -> list[TopicPartition]:
-        return [
-            TopicPartition(self._cluster.topic(topic), partition) for topic, partition in places
-        ]
-
-    def _commit(self, *, wait: bool = False) -> None:
+    def _report(self, *, wait: bool = False) -> None:
         """Tell Kafka, for tools that show lag; PostgreSQL's checkpoints are what counts."""
-        changed = {
-            place: offset
-            for place in self._assigned
-            if (offset := self._everybody_has(place)) is not None
-            and offset != self._committed.get(place)
-        }
-        if not changed:
-            return
-        offsets = [
-            TopicPartition(self._cluster.topic(topic), partition, offset)
-            for (topic, partition), offset in changed.items()
-        ]
-        try:
-            if wait:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
-            else:
-                self._consumer.commit(offsets=offsets, asynchronous=True)
-        except KafkaException as error:
-            get_log().info("projection_lag_not_reported", error=sentence(error))
-        self._committed.update(changed)
+        self._reader.report(
+            {
+                place: offset
+                for place in self._reader.assigned
+                if (offset := self._everybody_has(place)) is not None
+            },
+            wait=wait,
+        )
 
     def _everybody_has(self, place: Partition) -> int | None:
         offsets = [lane.engine.checkpoints.get(place) for lane in self._lanes if lane.reads(place)]
         known = [offset for offset in offsets if offset is not None]
         return min(known) if known and len(known) == len(offsets) else None
 
-    def _gained(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        starts = []
-        for gained in partitions:
-            place = (self._cluster.plain(gained.topic), gained.partition)
-            low, _ = watermarks(consumer, gained.topic, gained.partition)
-            for lane in self._lanes:
-                if lane.reads(place):
-                    lane.gain(place, low)
-            self._assigned.add(place)
-            start = self._everybody_has(place)
-            self._reads_next[place] = low if start is None else start
-            starts.append(TopicPartition(gained.topic, gained.partition, self._reads_next[place]))
-        consumer.incremental_assign(starts)
+    def _gained(self, place: Partition, first: int) -> int:
+        self._writer.wait()
+        for lane in self._lanes:
+            if lane.reads(place):
+                lane.gain(place, first)
+        start = self._everybody_has(place)
+        return first if start is None else start
 
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for gone in partitions:
-            place = (self._cluster.plain(gone.topic), gone.partition)
-            self._assigned.discard(place)
-            self._at_end.discard(place)
-            self._paused.discard(place)
-            self._committed.pop(place, None)
-            self._reads_next.pop(place, None)
-            for lane in self._lanes:
-                lane.lose(place)
-        with suppress(KafkaException):  # lost: there may be nothing left to give back
-            consumer.incremental_unassign(partitions)
+    def _revoked(self, place: Partition) -> None:
+        self._writer.wait()
+        for lane in self._lanes:
+            lane.lose(place)
+
+
+def _those(records: list[Record], places: Mapping[Partition, int]) -> list[Record]:
+    return [
+        record for record in records if (record.origin.topic, record.origin.partition) in places
+    ]

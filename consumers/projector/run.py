@@ -43,6 +43,7 @@ def run_projector(
             if ends is not None and projector.has_reached(ends):
                 reached = replace(projector.progress, caught_up=True)
                 return ProjectorResult(progress=reached, stopped=False)
+        projector.settle()
         return ProjectorResult(progress=projector.progress, stopped=True)
     except CheckpointLost as error:
         get_log().critical("projection_checkpoint_lost", error=str(error))

@@ -456,7 +456,8 @@ def test_a_long_past_is_folded_in_goes_between_which_the_other_projections_have_
     lane.gain((TOPIC, 0), 0)
 
     goes = 0
-    while lane.apply(stream[9:], after(stream), {(TOPIC, 0): 9}) == Applied():
+    rest = lane.prepare(stream[9:])
+    while lane.write(rest, after(stream), {(TOPIC, 0): 9}) == Applied():
         assert lane.behind
         assert lane.take_up() == {(TOPIC, 0): 9}
         goes += 1
@@ -476,13 +477,13 @@ def test_a_projection_that_was_passed_by_applies_nothing_and_asks_for_what_it_ha
     session = Session(database)
     lane = Lane(an_engine(session, Remembered(stream), Failures()), backoff_ms=1, backoff_max_ms=1)
     lane.gain((TOPIC, 0), 0)
-    lane.apply(stream[:3], after(stream[:3]), {(TOPIC, 0): 0})
+    lane.write(lane.prepare(stream[:3]), after(stream[:3]), {(TOPIC, 0): 0})
 
-    passed_by = lane.apply(stream[5:], after(stream), {(TOPIC, 0): 5})
+    passed_by = lane.write(lane.prepare(stream[5:]), after(stream), {(TOPIC, 0): 5})
 
     assert passed_by == Applied()
     assert lane.behind
     assert lane.take_up() == {(TOPIC, 0): 3}
-    lane.apply(stream[3:], after(stream), {(TOPIC, 0): 3})
+    lane.write(lane.prepare(stream[3:]), after(stream), {(TOPIC, 0): 3})
     session.close()
     assert tables(database) == quiet

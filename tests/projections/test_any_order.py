@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.identifiers import AccountName
-from projections.apply import empty_stages, merge_rows, rows_of
+from projections.apply import empty_stages, merge, render, rows_of
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
 from projections.record import Record
@@ -135,7 +135,7 @@ def merged(dsn: str, batches: Sequence[Sequence[Record]]) -> Tables:
         connection = session.connection(projection.stages)
         with connection.transaction():
             for batch in batches:
-                merge_rows(connection, projection, all_rows(projection, batch))
+                merge(connection, projection, render(projection, all_rows(projection, batch)))
                 empty_stages(connection, projection)
     session.close()
     return tables(dsn)
