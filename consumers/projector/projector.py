@@ -122,9 +122,14 @@ class Projector:
         )
         self._report()
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a batch is on its way of which `progress` says nothing yet."""
+        return self._writer.busy
+
     def has_reached(self, ends: dict[Partition, int]) -> bool:
         """Say whether every projection has everything before `ends`, as far as it is settled."""
-        return not self._writer.busy and all(
+        return not self.is_writing and all(
             lane.stands_at(partition) >= end
             for lane in self._lanes
             for partition, end in ends.items()

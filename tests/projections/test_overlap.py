@@ -1,0 +1,88 @@
+"""While PostgreSQL works on a batch the next is read; nothing under way is lost by it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from threading import Event
+
+import psycopg
+import pytest
+
+from consumers.cluster import Cluster
+from consumers.projector.projector import Projector
+from events.codec import Codec
+from tests.projections.projecting import World, projecting
+from tests.projections.test_interruptions import wait_until_blocked
+from tests.projections.test_projector import checkpoints, executed, step_until, traded
+
+
+@pytest.fixture
+def world(cluster: Cluster, codec: Codec, database: str) -> World:
+    world = World(cluster, codec, database)
+    world.create("tiny", "large")
+    return world
+
+
+@contextmanager
+def orders_locked(dsn: str) -> Iterator[None]:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("LOCK TABLE dispatch_orders")
+        yield
+
+
+def test_a_projector_reads_on_while_postgresql_works(world: World) -> None:
+    world.write(traded("tiny", 2))
+    projector = Projector(replace(world.settings(), poll_timeout_ms=1), world.codec)
+    projector.prepare(Event())
+    try:
+        with orders_locked(world.database):
+            step_until(projector, lambda: projector.is_writing)
+            wait_until_blocked(world.database)
+
+            assert projector.progress.applied == 0
+            assert not projector.progress.caught_up
+            assert not projector.has_reached({})
+        projector.settle()
+
+        assert not projector.is_writing
+        assert projector.progress.applied > 0
+        step_until(projector, lambda: projector.progress.caught_up)
+    finally:
+        projector.close()
+
+    assert executed(world.database) == [("tiny", 1), ("tiny", 2)]
+
+
+def test_a_stop_finishes_the_batch_that_postgresql_is_working_on(world: World) -> None:
+    with projecting(world) as running:
+        running.wait_until(lambda progress: progress.caught_up)
+        with orders_locked(world.database):
+            world.write(traded("tiny", 1))
+            wait_until_blocked(world.database)
+            running.stop.set()
+
+    [result] = running.results
+    assert result.stopped
+    assert result.progress.records >= 1
+    assert len(checkpoints(world.database, "dispatch.events.tiny")) == 1
+
+
+def test_a_projector_that_joins_takes_over_what_another_is_writing_without_losing_any(
+    world: World,
+) -> None:
+    logs = [traded("tiny", 30), traded("large", 30)]
+    with projecting(world) as one:
+        one.wait_until(lambda progress: progress.caught_up)
+        with ExitStack() as stack:
+            with orders_locked(world.database):
+                for log in logs:
+                    world.write(log, log.events[:2])
+                wait_until_blocked(world.database)
+                two = stack.enter_context(projecting(world))
+            for log in logs:
+                world.write(log, log.events[2:])
+            two.wait_until(lambda progress: progress.caught_up)
+            two.wait_until(lambda _: len(executed(world.database)) == 60)
+
+    assert one.errors == two.errors == []
+    assert len(executed(world.database)) == 60
