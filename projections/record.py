@@ -8,6 +8,7 @@ from events.catalog import LOG_EVENTS, AnyEvent
 from events.codec import Codec, Undecodable
 from events.envelope import Origin
 from events.identifiers import AccountName
+from events.quick import quick
 from events.topics import DEAD_LETTERS, account_of_log
 from projections.dead_letter import DeadLetter, Headers
 
@@ -37,6 +38,9 @@ class Record:
         return None if self.event is None else type(self.event).__name__
 
 
+_record = quick(Record)
+
+
 @lru_cache(maxsize=4096)
 def account_of(topic: str) -> AccountName | None:
     """Return whose log `topic` is; None when it is nobody's, a misspelt account's included."""
@@ -62,7 +66,7 @@ def read_record(
     """
     if origin.topic == DEAD_LETTERS.name:
         letter = DeadLetter(key=key, value=value, headers=headers)
-        return Record(origin=origin, key=key, value=value, headers=headers, event=letter)
+        return _record(origin=origin, key=key, value=value, headers=headers, event=letter)
     event: AnyEvent | None = None
     unreadable: str | None = None
     account = account_of(origin.topic)
@@ -70,7 +74,7 @@ def read_record(
         if wanted is not None and account is not None:
             kind = codec.type_of(value)
             if kind in _LOG_EVENTS and kind not in wanted:
-                return Record(
+                return _record(
                     origin=origin,
                     key=key,
                     value=value,
@@ -83,7 +87,7 @@ def read_record(
         unreadable = str(error)
     if event is not None and account is not None:
         unreadable = _stranger(event, account)
-    return Record(
+    return _record(
         origin=origin,
         key=key,
         value=value,

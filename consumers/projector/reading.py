@@ -11,10 +11,13 @@ from consumers.cluster import Cluster
 from consumers.kafka import METADATA_TIMEOUT_S, admin_client, offset_of, partition_of, unreachable
 from events.codec import Codec
 from events.envelope import Origin
+from events.quick import quick
 from events.topics import LOG_PREFIX
 from projections.checkpoints import Partition
 from projections.projection import Projection
 from projections.record import Record, read_record
+
+_origin = quick(Origin)
 
 _ACCOUNT: Final = "[a-z0-9][a-z0-9-]*"
 
@@ -69,7 +72,7 @@ def record_of(
     headers = cast("list[tuple[str, bytes | str | None]]", message.headers() or [])
     return read_record(
         codec,
-        Origin(topic=cluster.plain(topic), partition=partition, offset=offset_of(message)),
+        _origin(topic=cluster.plain(topic), partition=partition, offset=offset_of(message)),
         key=_bytes(message.key()),
         value=_bytes(message.value()),
         headers=tuple((name, _bytes(value)) for name, value in headers),
