@@ -53,7 +53,12 @@ def tell(event: LogEvent, *, simulated: bool = True) -> None:
         case RecommendationFailed():
             log.error("processing_error", ticker=event.ticker, error=event.error)
         case OrderRejected():
-            log.warning("order_rejected", code=event.code, error=event.message)
+            log.warning(
+                "order_rejected",
+                rejection_class=event.rejection_class,
+                code=event.code,
+                error=event.message,
+            )
         case OrderResent():
             log.warning("order_resent", attempt=event.attempt, reason=event.reason)
         case OrderOutcomeUnknown():

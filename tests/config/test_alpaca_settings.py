@@ -114,3 +114,18 @@ def test_other_keys_are_the_same_configuration_and_another_host_is_not(tmp_path:
 
     assert config_hash(account) == config_hash(rotated)
     assert config_hash(account) != config_hash(elsewhere)
+
+
+def test_a_missing_key_names_the_variable_that_holds_it(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, **{KEY: "PK123"})
+
+    assert f"alpaca.secret_key is missing: set {SECRET}, or the same with _FILE" in sentence
+
+
+def test_a_key_that_was_copied_with_a_line_end_is_refused_without_being_told(
+    tmp_path: Path,
+) -> None:
+    sentence = refusal(tmp_path, **{KEY: "PK123", SECRET: "hush-hush\nhush"})
+
+    assert "printable characters" in sentence
+    assert "hush" not in sentence
