@@ -1,6 +1,7 @@
 """The broker: can the simulated one keep its book, does the real one know us? Nothing is sent."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -26,12 +27,15 @@ _SKEW_WARN_S: Final = 2.0
 _WELL_KNOWN: Final = "SPY"
 
 
-def check_broker(account: AccountSettings, now_s: float) -> Iterator[Finding]:
-    """Say whether the broker knows the account, and lets it trade; no order is sent."""
+def check_broker(account: AccountSettings, ahead_s: float = 0.0) -> Iterator[Finding]:
+    """Say whether the broker knows the account, and lets it trade; no order is sent.
+
+    `ahead_s` is how far before this machine's clock the caller's is, in seconds.
+    """
     if account.alpaca is None:
         yield from _simulated(account)
     else:
-        yield from _paper(account, account.alpaca, now_s)
+        yield from _paper(account, account.alpaca, ahead_s)
 
 
 def _simulated(account: AccountSettings) -> Iterator[Finding]:
@@ -47,15 +51,17 @@ def _simulated(account: AccountSettings) -> Iterator[Finding]:
         yield ok(name, f"simulated account {number}; its ledger can be written")
 
 
-def _paper(account: AccountSettings, at: AlpacaSettings, now_s: float) -> Iterator[Finding]:
+def _paper(account: AccountSettings, at: AlpacaSettings, ahead_s: float) -> Iterator[Finding]:
     name, http, data = f"broker {account.name}", http_of(at), data_of(at)
     variable = f"{PREFIX}ACCOUNTS__{account.name.upper().replace('-', '_')}__ALPACA__"
     try:
         found = look_at_account(http)
+        before_s = time.time() + ahead_s
         clock = look_at_clock(http)
+        asked_s = (before_s, time.time() + ahead_s)
         yield _known(name, account, found)
         yield _options(account, found)
-        yield _clock(account, clock, now_s)
+        yield _clock(account, clock, asked_s)
         yield _quotes(account, data)
     except CredentialsRefused as refusal:
         yield fail(
@@ -106,9 +112,10 @@ def _options(account: AccountSettings, found: PaperAccount) -> Finding:
     return ok(name, f"level {found.options_level}: calls and puts can be bought")
 
 
-def _clock(account: AccountSettings, found: MarketClock, now_s: float) -> Finding:
+def _clock(account: AccountSettings, found: MarketClock, asked_s: tuple[float, float]) -> Finding:
     name = f"broker clock {account.name}"
-    away_s = abs(now_s - found.at.timestamp())
+    at_s, (before_s, after_s) = found.at.timestamp(), asked_s
+    away_s = max(before_s - at_s, at_s - after_s, 0.0)
     says = f"{away_s:.1f} s from ours; the exchange is {'open' if found.is_open else 'closed'}"
     if away_s > _SKEW_WARN_S:
         return warn(name, says, "timedatectl set-ntp true (or whatever keeps this clock right)")

@@ -39,7 +39,8 @@ def examine(settings: Settings, now_s: float | None = None) -> list[Finding]:
         settings: Whose services to look at.
         now_s: What time it is, in UNIX seconds; None: the machine's own.
     """
-    now_s = time.time() if now_s is None else now_s
+    began_s = time.time()
+    now_s = began_s if now_s is None else now_s
     source = RegistrySchemaSource(settings.registry.url)
     offsets = Offsets(settings.kafka.cluster)
     dsn = None if settings.postgres is None else settings.postgres_dsn()
@@ -63,7 +64,7 @@ def examine(settings: Settings, now_s: float | None = None) -> list[Finding]:
             found += _asked("parked", lambda: check_parked(dsn))
             found += _asked("dead letters", lambda: check_dead_letters(dsn))
         for account in accounts:
-            found += check_broker(account, now_s)
+            found += check_broker(account, now_s - began_s)
             if _well(kafka) and _well(registry):
                 identity = check_identity_of(settings, account, Codec(source))
                 found += identity

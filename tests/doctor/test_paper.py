@@ -1,6 +1,5 @@
 """What the doctor finds of an account at the broker, by questions alone."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -48,7 +47,7 @@ http_deadline_ms = 500
 
 def found(ours: AccountSettings, *, later_s: float = 0) -> dict[str, Finding]:
     """Return the findings by what they are about."""
-    findings = check_broker(ours, time.time() + later_s)
+    findings = check_broker(ours, later_s)
     return {finding.check.removesuffix(" paper"): finding for finding in findings}
 
 

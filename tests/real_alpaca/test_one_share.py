@@ -36,7 +36,7 @@ _ASKED_EVERY_S: Final = 0.5
 
 
 def test_the_doctor_has_nothing_to_mend(account: AccountSettings) -> None:
-    findings = list(check_broker(account, time.time()))
+    findings = list(check_broker(account))
 
     assert [one for one in findings if one.verdict is Verdict.FAIL] == []
     assert len(findings) == 4
