@@ -21,9 +21,6 @@ from consumers.settings import AccountSettings
 
 app = typer.Typer(help="Run accounts; list and show them from their logs.", no_args_is_help=True)
 
-app.command("what-if")(what_if)
-commands(app)
-
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account, as it is configured.")]
 
 
@@ -128,3 +125,8 @@ def show(
         print_json(account_as_json(facts))
         return
     print_account(facts)
+
+
+# --help lists them in this order: what an operator wants most comes first.
+commands(app)
+app.command("what-if")(what_if)

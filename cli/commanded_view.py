@@ -61,7 +61,7 @@ def sentence_of(each: Obeyed) -> str:
     trading = each.state.trading if each.state is not None else Trading()
     if isinstance(each.answer, CommandRefused):
         if each.as_wished:
-            return f"{name} is {_status(trading)} already{_because(trading)}; nothing to do."
+            return f"{name} is already {_status(trading)}{_because(trading)}; nothing to do."
         return f"{name}: refused: {each.answer.reason}; it is {_status(trading)}{_because(trading)}"
     before = "" if each.before is None else f" (it was {_status(each.before)})"
     state = each.state or AccountState()

@@ -55,7 +55,9 @@ def list_(
 
 @app.command()
 def show(
-    event: Annotated[str, typer.Argument(help="The event's id, or how it starts.")],
+    event: Annotated[
+        str, typer.Argument(metavar="EVENT", help="The event's id, or how it starts.")
+    ],
     *,
     config: Config = None,
     as_json: AsJson = False,

@@ -26,8 +26,10 @@ from projections.skip import NotAtTheHead, Skip
 
 app = typer.Typer(help="Events that could not become rows.", no_args_is_help=True)
 
-ProjectionName = Annotated[str, typer.Argument(metavar="PROJECTION")]
-Topic = Annotated[str, typer.Argument(metavar="TOPIC")]
+ProjectionName = Annotated[
+    str, typer.Argument(metavar="PROJECTION", help="As `parked list` names it.")
+]
+Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="As `parked list` names it.")]
 
 
 @app.command("list")
@@ -111,7 +113,9 @@ def retry(
 def skip(
     projection: ProjectionName,
     topic: Topic,
-    offset: Annotated[int, typer.Argument(metavar="OFFSET", min=0)],
+    offset: Annotated[
+        int, typer.Argument(metavar="OFFSET", min=0, help="Of the event at the head.")
+    ],
     *,
     reason: Annotated[str, typer.Option(help="Why its rows may be missing for ever.")],
     config: Config = None,

@@ -22,8 +22,6 @@ from projections.catalog import PROJECTIONS
 
 app = typer.Typer(help="Run projections; see how far they are.", no_args_is_help=True)
 app.add_typer(parked_app, name="parked")
-app.command()(rebuild)
-app.command()(verify)
 
 
 @app.command()
@@ -104,3 +102,7 @@ def status(*, config: Config = None, as_json: AsJson = False) -> None:
             for one in rows
         ),
     )
+
+
+app.command()(verify)
+app.command()(rebuild)

@@ -27,7 +27,7 @@ from projections.verify.compare import Difference, Kind
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="[PROJECTION]", help="One projection; without it, all.", show_default=""
+        metavar="PROJECTION", help="One projection; without it, all.", show_default=False
     ),
 ]
 
@@ -58,8 +58,11 @@ def rebuild(
 ) -> None:
     """Tell the tables anew from the first offset on, beside the live ones, then swap.
 
-    Readers notice nothing, and a running projector goes on. It refuses to swap if it would park
-    more than is parked now. After an interruption the same command goes on with what is there.
+    Readers notice nothing, and a running projector goes on.
+
+    It refuses to swap if it would park more than is parked now.
+
+    After an interruption the same command goes on with what is there.
 
     Example: dispatcher projections rebuild executions --processes 2
     """

@@ -46,7 +46,10 @@ def publish(
 @app.command()
 def show(
     recommendation_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=RECOMMENDATION_ID_MAX)
+        int,
+        typer.Argument(
+            metavar="ID", min=1, max=RECOMMENDATION_ID_MAX, help="The recommendation's number."
+        ),
     ],
     *,
     account: Annotated[str | None, typer.Option(help="Only what this account did.")] = None,

@@ -41,6 +41,7 @@ def demo(
         typer.Option(
             "--from",
             formats=["%Y-%m-%d"],
+            metavar="DAY",
             help="First day of the simulated history; 1990-01-02 takes all of it.",
             show_default="2014-01-02",
         ),

@@ -67,7 +67,7 @@ def test_a_halt_tells_what_it_was_what_it_is_what_remains_and_what_to_type_next(
         again = ready("accounts", "halt", "large-default", *REASON)
         assert again.code == 0
         said = " ".join(again.out.split())
-        assert "is halted already" in said
+        assert "is already halted" in said
         assert f"by {getpass.getuser()}: the feed is stale" in said
 
         # and: a reduction would make it freer, which it is refused
