@@ -15,7 +15,7 @@ from consumers.legacy.decisions import Decisions, LeftOut, Open, Verdict, verdic
 from consumers.legacy.imported import ImportedInto
 from consumers.legacy.rows import Judged, OldExecution, OldRow
 from consumers.legacy.source import OldLedger, OldTable
-from consumers.legacy.taking import ImportSeat
+from consumers.legacy.taking import ImportSeat, refuse_a_dispatcher
 from consumers.settings import AccountSettings, Settings, config_hash
 from consumers.topics_admin import check_account_topics
 from consumers.version import build
@@ -177,6 +177,7 @@ class Importer:
                 "import"
             )
         check_identity(opened, account, account.broker_account_number)
+        refuse_a_dispatcher(self._settings.kafka.cluster, account)
 
     def _import(self, account: AccountSettings, plan: Plan) -> int:
         name, log = account.account, self._logs[account.account]

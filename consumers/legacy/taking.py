@@ -47,7 +47,7 @@ class ImportSeat:
             Refused: A dispatcher runs for the account.
             ServiceUnreachable: Kafka does not answer.
         """
-        self._refuse_a_dispatcher()
+        refuse_a_dispatcher(self._cluster, self._account)
         self._consumer = consumer = Consumer(
             consumer_config(
                 self._cluster.bootstrap_servers,
@@ -141,18 +141,25 @@ class ImportSeat:
     def _lose(self, how: str) -> None:
         self._lost = how
 
-    def _refuse_a_dispatcher(self) -> None:
-        """Wait for an import that was killed: Kafka forgets it when its session is over."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while (member := self._somebody()) is not None:
-            if not member.client_id.startswith(_NAME) or time.monotonic() > deadline:
-                raise Refused(
-                    f"{member.client_id} runs for account {self._account.name}: stop it, import, "
-                    "then start it again (one that was killed is forgotten after "
-                    f"{self._account.tuning.session_timeout_ms / 1000:g} s). Nothing was written"
-                )
-            time.sleep(_POLL_S)
 
-    def _somebody(self) -> Member | None:
-        seat = seat_of(self._cluster, self._account.account)
-        return seat.holder or next(iter(seat.standbys), None)
+def refuse_a_dispatcher(cluster: Cluster, account: AccountSettings) -> None:
+    """See that nobody runs for `account`; wait for an import that was killed to be forgotten.
+
+    Raises:
+        Refused: Somebody runs for it.
+        ServiceUnreachable: Kafka does not answer.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while (member := _somebody(cluster, account)) is not None:
+        if not member.client_id.startswith(_NAME) or time.monotonic() > deadline:
+            raise Refused(
+                f"{member.client_id} runs for account {account.name}: stop it, import, then "
+                "start it again (one that was killed is forgotten after "
+                f"{account.tuning.session_timeout_ms / 1000:g} s). Nothing was written to its log"
+            )
+        time.sleep(_POLL_S)
+
+
+def _somebody(cluster: Cluster, account: AccountSettings) -> Member | None:
+    seat = seat_of(cluster, account.account)
+    return seat.holder or next(iter(seat.standbys), None)

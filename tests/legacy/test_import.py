@@ -256,14 +256,15 @@ def await_seat(world: World, account: AccountName, dispatcher: Running) -> None:
 def test_a_running_dispatcher_keeps_its_seat_and_the_import_is_refused(
     world: World, make_database: MakeDatabase
 ) -> None:
-    dsn, account = old_ledger_of(make_database), opened(world)
+    dsn, account, other = old_ledger_of(make_database), opened(world), opened(world)
     dispatcher = world.start(account)
     await_seat(world, account, dispatcher)
+    decisions = Decisions(accounts={"large-default": other}, unnamed=account)
 
     with pytest.raises(Refused, match="stop it, import"):
-        imported(world, dsn, all_into(account))
+        imported(world, dsn, decisions)
 
-    assert legacy(world.log(account)) == []
+    assert legacy(world.log(account)) == legacy(world.log(other)) == []
     assert "seat_lost" not in dispatcher.said()
 
 
