@@ -10,6 +10,7 @@ from accounts.decide import error_text
 from accounts.evolve import evolve
 from accounts.halting import halt_after_failures, halt_after_refused_credentials
 from accounts.state import AccountState, OpenOrder, TradingStatus
+from accounts.state import OrderStatus as Standing
 from brokers.broker import Broker, OrderReport, OrderRequest, OrderStatus
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
@@ -229,7 +230,8 @@ class Orders:
         for fact in outcomes.facts:
             self._facts.remove(fact)
             order = state.orders.get(fact.order)
-            if order is None or isinstance(fact, NeverSent):
+            accepted = order is not None and order.status is Standing.ACCEPTED
+            if order is None or (isinstance(fact, NeverSent) and not accepted):
                 self._settling.forget(fact.order)
             elif isinstance(fact, IsUnclear | Reported):
                 self._settling.watch([order])

@@ -11,7 +11,7 @@ import pytest
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded
 from events.order import OrderAccepted, OrderRejected, RejectionClass
 from stack.alpaca_server.control import AlpacaControl
-from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced
+from tests.dispatcher.paper import QUICK, Desk, a_desk, advice, every_order_was_announced
 from tests.dispatcher.world import World, ends
 
 LOOK_UP: Final[dict[str, Any]] = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
@@ -172,6 +172,33 @@ def test_a_key_that_is_refused_while_trading_halts_the_account(desk: Desk) -> No
     events = desk.world.log(next(iter(desk.numbers)))
     [halt] = [event for event in events if isinstance(event, AccountHalted)]
     assert "refuses our credentials" in halt.reason
+
+
+def test_an_order_that_is_denied_after_its_acceptance_halts_and_is_asked_for_all_the_same(
+    desk: Desk,
+) -> None:
+    # given: an order that works, and that look-ups deny; nobody looks at the books meanwhile
+    account = desk.open_account(tuning=f"{QUICK}reconcile_interval_ms = 600000\n")
+    desk.alpaca.habits(fill_after_ms=None)
+    desk.alpaca.hide(f"{account}-1-entry", lookups=1000)
+    desk.publish(advice(1))
+
+    with desk.running(account):
+        desk.world.await_log(
+            account, lambda events: any(isinstance(event, AccountHalted) for event in events)
+        )
+
+        # when: it is found again, filled
+        desk.alpaca.fill(desk.numbers[account], f"{account}-1-entry")
+        desk.alpaca.clear_faults()
+        events = desk.world.await_ends(account, 1)
+
+    # then
+    assert [event.kind for event in events if isinstance(event, IncidentRecorded)] == [
+        "order-vanished"
+    ]
+    assert len(desk.alpaca.posts()) == 1
+    assert desk.story(account, 1)[-1] == "OrderFilled"
 
 
 def test_another_order_under_our_id_is_an_incident_and_cancelled(desk: Desk) -> None:

@@ -42,7 +42,10 @@ def test_no_order_is_sent_twice_and_none_is_lost_in_a_storm_of_faults_and_crashe
         world = World(services, cluster, codec, directory)
         with running_alpaca() as alpaca, closing(world):
             batch = storm(world, alpaca, SEED, numbers)
-            wrong += _faults(batch)
+            found = _faults(batch)
+        for one in found:
+            print(one)  # noqa: T201 -- what is wrong, as soon as it is known
+        wrong += found
         faults += batch.faults_hit
         for run in batch.runs:
             lives += run.ended
@@ -55,7 +58,12 @@ def test_no_order_is_sent_twice_and_none_is_lost_in_a_storm_of_faults_and_crashe
 
 def _faults(batch: Batch) -> list[str]:
     posts = batch.desk.alpaca.posts()
-    return [
+    unsettled = [
+        f"not settled: {run.unsettled}\n{batch.desk.orders(run.account)}"
+        for run in batch.runs
+        if run.unsettled
+    ]
+    return unsettled + [
         f"{run.label}, {run.account}: {fault}"
         for run in batch.runs
         for fault in faults_of(
