@@ -10,7 +10,17 @@ from cli.account_list import print_accounts
 from cli.account_view import print_account
 from cli.commanding import commands
 from cli.context import checked_codec, service_settings, settings_from
-from cli.output import AsJson, Config, FromTables, Logs, print_json, progress, say, snapshot_note
+from cli.output import (
+    AsJson,
+    AtLeast,
+    Config,
+    FromTables,
+    Logs,
+    print_json,
+    progress,
+    say,
+    snapshot_note,
+)
 from cli.periods import AsOf, point_of_log
 from cli.what_if import what_if
 from consumers.account_facts import AccountFacts, account_facts
@@ -95,6 +105,7 @@ def show(
     *,
     as_of: AsOf = None,
     tables: FromTables = False,
+    at_least: AtLeast = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -104,11 +115,16 @@ def show(
     """
     point, settings = None if as_of is None else point_of_log(as_of), settings_from(config)
     account = settings.account(name)
+    if at_least is not None and not tables:
+        raise typer.BadParameter("the log waits for nothing: --at-least goes with --tables")
     if tables:
         if point is not None:
             raise typer.BadParameter("the tables have no past: --as-of reads the log")
         from cli.account_tables import show_from_tables  # noqa: PLC0415 -- a dispatcher loads no PostgreSQL
+        from cli.waiting import await_account  # noqa: PLC0415 -- as above
+        from projections.accounts import ACCOUNTS  # noqa: PLC0415 -- as above
 
+        await_account(settings, ACCOUNTS, name, at_least)
         show_from_tables(settings, account, as_json=as_json)
         return
     codec = checked_codec(settings)

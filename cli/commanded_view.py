@@ -17,6 +17,7 @@ def obeyed_as_json(each: Obeyed) -> dict[str, object]:
         "reason": command.reason,
         "expires_at": command.expires_at,
         "answer": None if answer is None else type(answer).__name__,
+        "next_offset": each.next_offset,
         "answered_at": None if answer is None else answer.envelope.occurred_at,
         "refusal": answer.reason if isinstance(answer, CommandRefused) else None,
         "as_wished": each.as_wished,
@@ -71,6 +72,11 @@ def sentence_of(each: Obeyed) -> str:
     )
 
 
+def wait_command(account: str, offset: int) -> str:
+    """Return the command that waits until the tables hold an account's log before `offset`."""
+    return f"dispatcher projections wait --account {account} --offset {offset}"
+
+
 def next_step(name: str, trading: Trading) -> str | None:
     """Return the command that ends what keeps the account from trading; None while it trades."""
     if trading.status is TradingStatus.ACTIVE:
@@ -113,6 +119,9 @@ def _print_remains(each: Obeyed, state: AccountState) -> None:
         say(f'To cancel open orders: dispatcher accounts cancel-open {name} --reason "…"')
     if step := next_step(name, trading):
         say(f"To trade again: {step}")
+    if each.next_offset is not None:
+        say("To wait until the tables have it:")
+        say(f"  {wait_command(name, each.next_offset)}")
 
 
 def _in_flight(each: Obeyed) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import getpass
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Final, TypeAlias
 
@@ -128,7 +129,9 @@ def _obeyed(settings: Settings, wishes: list[CommandIssued], *, wait: bool) -> l
             if isinstance(answer, int):
                 found.append(Obeyed(command=wish, answer=None, dispatchers=answer))
             else:
-                found.append(with_state(cluster, codec, wish, answer, bar.show))
+                obeyed = with_state(cluster, codec, wish, answer, bar.show)
+                behind = reader.next_offsets.get(answer.envelope.event_id)
+                found.append(replace(obeyed, next_offset=behind))
     return found
 
 

@@ -9,6 +9,7 @@ import typer
 from cli.context import checked_codec, settings_from
 from cli.output import (
     AsJson,
+    AtLeast,
     Config,
     Limit,
     dollars,
@@ -19,9 +20,11 @@ from cli.output import (
     say,
 )
 from cli.periods import AsOf, as_of_in_words, point_of_logs
+from cli.waiting import await_account
 from consumers.executions_as_of import executions_as_of
 from consumers.settings import AccountSettings, Settings
 from consumers.tables import executions
+from projections.executions import EXECUTIONS
 
 app = typer.Typer(help="List what was executed.", no_args_is_help=True)
 
@@ -37,6 +40,7 @@ def list_(
     account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
     limit: Limit = 20,
     as_of: AsOf = None,
+    at_least: AtLeast = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,8 +50,11 @@ def list_(
 
     Example: dispatcher executions list --account tiny --limit 50
     """
+    if as_of is not None and at_least is not None:
+        raise typer.BadParameter("the log waits for nothing: --at-least is about the tables")
     point = None if as_of is None else point_of_logs(as_of, account)
     settings = settings_from(config)
+    await_account(settings, EXECUTIONS, account, at_least)
     wanted = list(settings.accounts.values()) if account is None else [settings.account(account)]
     notes: list[str] = []
     nothing = "Nothing was executed, or no projection has told it to the tables yet."

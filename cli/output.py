@@ -24,6 +24,15 @@ FromTables = Annotated[
         "--tables", help="From the projected tables, which may be behind; Kafka may be down."
     ),
 ]
+AtLeast = Annotated[
+    int | None,
+    typer.Option(
+        "--at-least",
+        min=0,
+        metavar="OFFSET",
+        help="Wait until the tables hold the account's log before it, 30 s at most.",
+    ),
+]
 Config = Annotated[
     Path | None,
     typer.Option(

@@ -12,6 +12,7 @@ from cli.account_tables import positions_from_tables
 from cli.context import checked_codec, settings_from
 from cli.output import (
     AsJson,
+    AtLeast,
     Config,
     FromTables,
     dollars,
@@ -22,11 +23,13 @@ from cli.output import (
     snapshot_note,
 )
 from cli.periods import AsOf, as_of_in_words, point_of_logs
+from cli.waiting import await_account
 from consumers.account_states import Folded, folded_to_end
 from consumers.as_of import account_as_of
 from consumers.settings import Settings
 from events.codec import Codec
 from events.identifiers import AccountName
+from projections.accounts import ACCOUNTS
 
 app = typer.Typer(help="List what accounts hold.", no_args_is_help=True)
 
@@ -42,6 +45,7 @@ def list_(
     account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
     as_of: AsOf = None,
     tables: FromTables = False,
+    at_least: AtLeast = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,8 +55,11 @@ def list_(
     """
     if tables and as_of is not None:
         raise typer.BadParameter("the tables have no past: --as-of reads the log")
+    if at_least is not None and not tables:
+        raise typer.BadParameter("the log waits for nothing: --at-least goes with --tables")
     point = None if as_of is None else point_of_logs(as_of, account)
     settings = settings_from(config)
+    await_account(settings, ACCOUNTS, account, at_least)
     wanted = settings.accounts.values() if account is None else [settings.account(account)]
     notes: list[str] = []
     if tables:

@@ -10,13 +10,15 @@ from cli.context import checked_codec, service_settings, settings_from
 from cli.output import AsJson, Config, Logs, print_json, print_table, say
 from cli.parked import app as parked_app
 from cli.rebuilding import rebuild, verify
+from cli.waiting import wait
+from consumers.clock import SystemClock
 from consumers.dispatcher.process import stop_on_signals
+from consumers.doctor.finding import age
+from consumers.freshness import standings
 from consumers.health import Heartbeat, health_file
 from consumers.logs import bind_run
-from consumers.projector.reading import committed_ends
 from consumers.projector.run import run_projector
 from consumers.projector.settings import ProjectorSettings
-from consumers.tables import checkpoints
 from consumers.version import build
 from projections.catalog import PROJECTIONS
 
@@ -65,44 +67,45 @@ def run(
 
 @app.command()
 def status(*, config: Config = None, as_json: AsJson = False) -> None:
-    """Show each projection's checkpoint against the end of its topic, and what is parked.
+    """Show how far each projection is behind its topics, in records and in time; what is parked.
+
+    Behind counts committed records; the lag is the age of the oldest that is not in the tables.
 
     Example: dispatcher projections status --json
     """
     settings = settings_from(config)
-    found = {
-        (row["projection"], row["topic"], row["partition"]): row
-        for row in checkpoints(settings.postgres_dsn())
-    }
-    at_end = committed_ends(settings.kafka.cluster, PROJECTIONS)
-    rows = []
-    for projection in PROJECTIONS:
-        for (topic, partition), end in sorted(at_end.items()):
-            if projection.reads(topic):
-                row = found.get((projection.name, topic, partition), {})
-                next_offset = row.get("next_offset")
-                rows.append(
-                    {
-                        "projection": projection.name,
-                        "topic": topic,
-                        "partition": partition,
-                        "next_offset": next_offset,
-                        "end_offset": end,
-                        "behind": max(0, end - (next_offset or 0)),
-                        "parked": row.get("parked", 0),
-                    }
-                )
+    found = standings(
+        settings.kafka.cluster,
+        settings.postgres_dsn(),
+        PROJECTIONS,
+        SystemClock().now().timestamp(),
+    )
     if as_json:
-        print_json(rows)
+        print_json(found)
         return
     print_table(
-        ["Projection", "Topic", ("Next", "right"), ("Behind", "right"), ("Parked", "right")],
+        [
+            "Projection",
+            "Topic",
+            ("Next", "right"),
+            ("Behind", "right"),
+            ("Lag", "right"),
+            ("Parked", "right"),
+        ],
         (
-            [one["projection"], one["topic"], one["next_offset"], one["behind"], one["parked"]]
-            for one in rows
+            [
+                one.projection,
+                one.topic,
+                one.next_offset,
+                one.behind if one.behind_is_exact else f"<={one.behind}",
+                age(one.lag_seconds),
+                one.parked,
+            ]
+            for one in found
         ),
     )
 
 
 app.command()(verify)
+app.command()(wait)
 app.command()(rebuild)

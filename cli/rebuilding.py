@@ -67,7 +67,7 @@ def rebuild(
     Example: dispatcher projections rebuild executions --processes 2
     """
     settings = settings_from(config)
-    projections = _wanted(name)
+    projections = wanted(name)
     if discard:
         _discard(settings.postgres_dsn(), projections, as_json=as_json)
         return
@@ -122,7 +122,7 @@ def verify(name: Name = None, *, config: Config = None, as_json: AsJson = False)
     Example: dispatcher projections verify --json
     """
     settings = settings_from(config)
-    projections = _wanted(name)
+    projections = wanted(name)
     codec = checked_codec(settings)
     with _progress("Verifying") as show:
         found = verify_tables(
@@ -186,7 +186,12 @@ def _discard(dsn: str, projections: Sequence[Projection], *, as_json: bool) -> N
         say(f"Dropped what was left of: {', '.join(dropped) or 'nothing'}.")
 
 
-def _wanted(name: str | None) -> Sequence[Projection]:
+def wanted(name: str | None) -> Sequence[Projection]:
+    """Return the projection called `name`, or all of them.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
     if name is None:
         return PROJECTIONS
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.context import checked_codec, settings_from
-from cli.output import AsJson, Config, print_json, progress, say
+from cli.output import AsJson, Config, plain, print_json, progress, say
 from cli.telling import decision_of, print_story
 from consumers.again import taken_again
 from consumers.errors import BadInputError, DifferenceFound
@@ -38,9 +38,13 @@ def publish(
     with progress("publishing", len(recommendations)) as bar:
         done = send(recommendations, settings, codec, bar.show)
     if as_json:
-        print_json(done)
+        behind = None if done.last_offset is None else done.last_offset + 1
+        print_json({**plain(done), "next_offset": behind})
         return
     say(_sentence(done))
+    if done.last_offset is not None:
+        say("To wait until the tables have them:")
+        say(f"  dispatcher projections wait recommendations --offset {done.last_offset + 1}")
 
 
 @app.command()

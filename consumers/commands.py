@@ -18,6 +18,7 @@ from consumers.kafka import (
     admin_client,
     consume_batch,
     consumer_config,
+    offset_of,
     unreachable,
     watermarks,
 )
@@ -41,7 +42,8 @@ class Obeyed:
     """A command and what came of it.
 
     `answer` is None where nobody has answered; `dispatchers` then says how many run. `before` and
-    `state` are the account just before the answer, and as it is now.
+    `state` are the account just before the answer, and as it is now; `next_offset` is the one
+    behind the answer in the log.
     """
 
     command: CommandIssued
@@ -49,6 +51,7 @@ class Obeyed:
     dispatchers: int
     before: Trading | None = None
     state: AccountState | None = None
+    next_offset: int | None = None
 
     @property
     def as_wished(self) -> bool:
@@ -119,7 +122,10 @@ def issue(cluster: Cluster, codec: Codec, commands: Iterable[CommandIssued]) -> 
 
 
 class AnswerReader:
-    """The accounts' logs from where they ended when this was made."""
+    """The accounts' logs from where they ended when this was made.
+
+    `next_offsets` has, by the event id of each answer that was read, the offset behind it.
+    """
 
     def __init__(self, cluster: Cluster, codec: Codec, accounts: Iterable[AccountName]) -> None:
         """Stand at the end of each log: to be made before the commands are issued.
@@ -127,6 +133,7 @@ class AnswerReader:
         Raises:
             ServiceUnreachable: Kafka does not answer.
         """
+        self.next_offsets: dict[UUID, int] = {}
         self._cluster = cluster
         self._codec = codec
         self._consumer = _reader(cluster)
@@ -173,6 +180,7 @@ class AnswerReader:
             except Undecodable:
                 continue  # no answer; folding says which record it is
             if isinstance(event, AccountHalted | AccountReduced | AccountResumed | CommandRefused):
+                self.next_offsets[event.envelope.event_id] = offset_of(message) + 1
                 yield event
 
 

@@ -166,3 +166,16 @@ def checkpoints(dsn: str) -> list[Row]:
         ORDER BY c.projection, c.topic, c.partition
         """,
     )
+
+
+def parked_before(dsn: str, projection: str, topic: str, partition: int, offset: int) -> int:
+    """Return how many events before `offset` a projection holds parked; errors as `rows`."""
+    [row] = rows(
+        dsn,
+        """
+        SELECT count(*) AS events FROM parked_events
+        WHERE projection = %s AND topic = %s AND partition = %s AND log_offset < %s
+        """,
+        (projection, topic, partition, offset),
+    )
+    return int(row["events"])

@@ -88,6 +88,13 @@ def test_a_halt_tells_what_it_was_what_it_is_what_remains_and_what_to_type_next(
         assert resumed.data["before"]["status"] == "HALTED"
         assert resumed.data["after"]["by"] == "maria"
 
+        # and: the offset it says to wait for is the one behind it
+        offset = resumed.data["next_offset"]
+        shown = ready("accounts", "show", "large-default", "--as-of", str(offset), "--json")
+        assert shown.data["log"]["trading"]["by"] == "maria"
+        just_before = ready("accounts", "show", "large-default", "--as-of", str(offset - 1))
+        assert "halted" in just_before.out
+
 
 def test_a_halt_that_nobody_answers_says_that_it_is_kept(ready: Command) -> None:
     answer = ready("accounts", "halt", "tiny", *REASON, "--json")

@@ -29,8 +29,12 @@ def test_a_file_is_published_in_its_order(
     first = dispatcher("recommendations", "publish", str(file), "--json")
     second = dispatcher("recommendations", "publish", "-", stdin=line(4))
 
-    assert first.data == {"first_offset": 0, "last_offset": 2, "count": 3}
-    assert second.out == "Published 1 recommendations at offsets 3 to 3.\n"
+    assert first.data == {"first_offset": 0, "last_offset": 2, "count": 3, "next_offset": 3}
+    assert second.out.splitlines() == [
+        "Published 1 recommendations at offsets 3 to 3.",
+        "To wait until the tables have them:",
+        "  dispatcher projections wait recommendations --offset 4",
+    ]
     assert published() == 4
 
 

@@ -298,6 +298,30 @@ def test_projections_say_how_far_they_are(traded: Command) -> None:
     assert "executions" in traded("projections", "status").out
 
 
+def test_a_command_followed_by_a_query_sees_itself(traded: Command) -> None:
+    _done(traded, "accounts", "run", "large-default", "--until-caught-up")
+    late = traded("projections", "wait", "--account", "large-default", "--timeout", "0")
+    assert late.code == 7
+    assert "Is a projector running?" in late.sentence
+
+    _done(traded, "projections", "run", "--until-caught-up")
+
+    done = traded("projections", "wait", "--account", "large-default", "--json").data
+    offset = str(done[0]["offset"])
+    mine = ("--account", "large-default")
+    assert {one["offset"] for one in done} == {int(offset)}
+    assert traded("executions", "list", *mine, "--at-least", offset).code == 0
+    assert traded("positions", "list", "--tables", *mine, "--at-least", offset).code == 0
+    assert traded("positions", "list", *mine, "--at-least", offset).code == 2
+    told = traded("accounts", "show", "large-default", "--tables", "--at-least", offset)
+    assert "all of it" in told.out
+
+
+def test_an_offset_of_nobody_s_log_cannot_be_waited_for(traded: Command) -> None:
+    assert traded("projections", "wait", "executions", "--offset", "3").code == 2
+    assert traded("projections", "wait", "dead-letters", "--account", "tiny").code == 2
+
+
 def test_nothing_is_parked_and_what_is_not_parked_is_not_found(traded: Command) -> None:
     assert traded("projections", "parked", "list", "--json").data == []
 
