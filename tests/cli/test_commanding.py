@@ -90,8 +90,8 @@ def test_a_halt_tells_what_it_was_what_it_is_what_remains_and_what_to_type_next(
 
         # and: the offset it says to wait for is the one behind it
         offset = resumed.data["next_offset"]
-        shown = ready("accounts", "show", "large-default", "--as-of", str(offset), "--json")
-        assert shown.data["log"]["trading"]["by"] == "maria"
+        as_of = ready("accounts", "show", "large-default", "--as-of", str(offset), "--json")
+        assert as_of.data["log"]["trading"]["by"] == "maria"
         just_before = ready("accounts", "show", "large-default", "--as-of", str(offset - 1))
         assert "halted" in just_before.out
 
