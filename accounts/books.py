@@ -6,7 +6,7 @@ from immutables import Map
 
 from accounts.changing import changed
 from accounts.state import ZERO, AccountState, OpenOrder, Position
-from events.identifiers import ClientOrderId
+from events.identifiers import ClientOrderId, Leg
 
 
 def with_order(
@@ -27,7 +27,8 @@ def with_order(
     if was is not now:
         unresolved = _listed(unresolved, terms.ticker, name, listed=now)
     if terms.closes_position:
-        grown = _open(after) - _open(before)
+        # The stop is there for the same shares as its target.
+        grown = ZERO if order.leg is Leg.TARGET else _open(after) - _open(before)
         closing = state.closing if grown == 0 else _summed(state.closing, terms.symbol, grown)
         return changed(state, orders=orders, unresolved_orders=unresolved, closing=closing)
     inbound, count = state.inbound, state.open_position_count

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from accounts.brackets import Exits, exits_of
 from accounts.draft import order_symbol
 from accounts.gates import GateInput, declined_by, evaluate, look_at
 from accounts.limits import Limits
@@ -68,10 +69,11 @@ def decide(
     given = look_at(state, recommendation, market, limits, context.now)
     gates = evaluate(given)
     refused = declined_by(gates)
-    terms = None if refused else _terms(given, context)
+    exits = exits_of(recommendation, given.draft, given.sized.quantity, limits)
+    terms = None if refused else _terms(given, context, exits)
     if terms is None or market is None:  # the second only for the type: sizing asks for prices
         return _declined(given, context, gates, refused)
-    return _intended(given, context, gates, terms, market)
+    return _intended(given, context, gates, terms, market, exits.how)
 
 
 def failure(
@@ -127,7 +129,7 @@ def plain_text(text: str) -> str:
     return bounded.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _terms(given: GateInput, context: DecisionContext) -> OrderTerms | None:
+def _terms(given: GateInput, context: DecisionContext, exits: Exits) -> OrderTerms | None:
     advice, draft, quantity = given.recommendation, given.draft, given.sized.quantity
     market = given.market
     if draft.symbol is None or draft.worst_price is None or market is None:
@@ -151,6 +153,9 @@ def _terms(given: GateInput, context: DecisionContext) -> OrderTerms | None:
         limit_price=draft.limit_price if is_limit else None,
         worst_price=draft.worst_price,
         reserved_notional=reserved,
+        take_profit=exits.target,
+        stop_loss=exits.stop,
+        time_in_force=exits.time_in_force,
     )
 
 
@@ -160,6 +165,7 @@ def _intended(
     gates: tuple[GateResult, ...],
     terms: OrderTerms,
     market: MarketSeen,
+    exits: str,
 ) -> OrderIntended:
     advice = given.recommendation
     freshness = timedelta(seconds=given.limits.recommendation_freshness_seconds)
@@ -184,6 +190,7 @@ def _intended(
         sizing=given.sized.how,
         reason=advice.reason,
         features_snapshot=advice.features_snapshot,
+        exits=exits,
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from immutables import Map
 
 from accounts.books import with_order, with_peak, with_price
+from accounts.brackets import legs_of
 from accounts.calendar import exchange_day
 from accounts.changing import changed
 from accounts.days import with_one_more, with_recent
@@ -58,10 +59,12 @@ def intended(state: AccountState, event: OrderIntended) -> AccountState:
         answer_within_ms=event.answer_within_ms,
     )
     counted = leg is Leg.ENTRY and not terms.closes_position
-    priced = with_price(state, terms.symbol, event.market.reference_price)
+    ordered = with_order(with_price(state, terms.symbol, event.market.reference_price), None, order)
+    for waiting in legs_of(order, AccountName(envelope.account_name)):
+        ordered = with_order(ordered, None, waiting)
     return with_peak(
         changed(
-            with_order(priced, None, order),
+            ordered,
             decided=state.decided.add(number),
             day=with_one_more(state.day, orders=1),
             recent_orders=with_recent(state.recent_orders, envelope.occurred_at),

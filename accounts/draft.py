@@ -118,9 +118,13 @@ def _collared(price: Decimal, bps: int) -> Decimal:
     return price * (BASIS_POINTS + bps) / BASIS_POINTS
 
 
+def increment(price: Decimal) -> Decimal:
+    """Return the step in which a stock is priced around `price`, in US dollars."""
+    return _CENT if price >= 1 else _TENTH_OF_A_MILL
+
+
 def _rounded(price: Decimal, tick: Decimal | None, rounding: str) -> Decimal:
-    unit = tick or (_CENT if price >= 1 else _TENTH_OF_A_MILL)
-    return price.quantize(unit, rounding=rounding)
+    return price.quantize(tick or increment(price), rounding=rounding)
 
 
 def _market_price(market: MarketSeen | None, side: Side) -> Decimal | None:

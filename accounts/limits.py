@@ -19,6 +19,7 @@ __all__ = [
     "GATE_NAMES",
     "LARGE",
     "TINY",
+    "Brackets",
     "Limits",
     "OnDailyLoss",
     "SizingMethod",
@@ -36,6 +37,14 @@ class SizingMethod(StrEnum):
     RISK_SHARE = "RISK_SHARE"
     FIXED_NOTIONAL = "FIXED_NOTIONAL"
     FIXED_FRACTION = "FIXED_FRACTION"
+
+
+class Brackets(StrEnum):
+    """Whether the broker holds an entry's stop and target, and how long all three orders work."""
+
+    OFF = "OFF"
+    DAY = "DAY"
+    GTC = "GTC"
 
 
 class OnDailyLoss(StrEnum):
@@ -118,6 +127,7 @@ class Limits:
     option_days_to_expiry_min: Map[StrategyType, int] = _OPTION_DAYS_TO_EXPIRY_MIN
     option_days_to_expiry_max: Map[StrategyType, int] = _OPTION_DAYS_TO_EXPIRY_MAX
     order_type: OrderType = OrderType.LIMIT
+    brackets: Brackets = Brackets.OFF
     sizing_method: SizingMethod = SizingMethod.RISK_SHARE
     risk_share_of_equity: Decimal = Decimal("0.02")
     fixed_notional: Decimal = Decimal(1_000)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from accounts.changing import changed
@@ -13,11 +14,18 @@ from events.order import OrderTerms
 
 
 class OrderStatus(StrEnum):
-    """Where an open order stands. INTENDED and UNKNOWN are unresolved: it may or may not exist."""
+    """Where an open order stands. INTENDED and UNKNOWN are unresolved: it may or may not exist.
+
+    WAITING is a stop or a target that goes with its entry, until the broker's name for it is known.
+    """
 
     INTENDED = "INTENDED"
     UNKNOWN = "UNKNOWN"
+    WAITING = "WAITING"
     ACCEPTED = "ACCEPTED"
+
+
+_UNRESOLVED: Final = frozenset({OrderStatus.INTENDED, OrderStatus.UNKNOWN})
 
 
 class End(StrEnum):
@@ -36,7 +44,7 @@ class OpenOrder:
 
     `attempts` counts POSTs announced so far; `submit_before` and `answer_within_ms` are the last
     one's, `attempted_at` when it was announced; `cumulative_notional` is the sum of price x
-    quantity (no multiplier).
+    quantity (no multiplier). `parent` names the entry whose stop or target it is.
     """
 
     recommendation_id: RecommendationId
@@ -53,6 +61,7 @@ class OpenOrder:
     broker_order_id: BrokerOrderId | None = None
     cumulative_quantity: Decimal = ZERO
     cumulative_notional: Decimal = ZERO
+    parent: ClientOrderId | None = None
 
     @property
     def client_order_id(self) -> ClientOrderId:
@@ -62,7 +71,7 @@ class OpenOrder:
     @property
     def unresolved(self) -> bool:
         """Whether nobody knows yet if the broker has it."""
-        return self.status is not OrderStatus.ACCEPTED
+        return self.status in _UNRESOLVED
 
     @property
     def open_quantity(self) -> Decimal:

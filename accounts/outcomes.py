@@ -43,7 +43,7 @@ def accepted(state: AccountState, event: OrderAccepted) -> AccountState:
             status=OrderStatus.ACCEPTED,
             broker_order_id=BrokerOrderId(event.broker_order_id),
         )
-        return _answered(with_order(state, order, known))
+        return _answered(_with_leg_id(with_order(state, order, known), known))
     ended = state.closed_orders.get(name)
     if ended is not None:
         order = ended.order
@@ -124,7 +124,8 @@ def filled(state: AccountState, event: OrderFilled) -> AccountState:
         cumulative_quantity=event.cumulative_quantity,
         cumulative_notional=event.cumulative_notional,
     )
-    moved = book(_with_progress(state, order, after, ended), trade, price=event.price)
+    named = _with_leg_id(_with_progress(state, order, after, ended), after)
+    moved = book(named, trade, price=event.price)
     return with_peak(_answered(moved))
 
 
@@ -203,6 +204,14 @@ def _broker_order_id(
 ) -> BrokerOrderId:
     """The first one heard stays: a fill may come before the answer to the POST."""
     return order.broker_order_id or BrokerOrderId(event.broker_order_id)
+
+
+def _with_leg_id(state: AccountState, order: OpenOrder) -> AccountState:
+    """Remember for good what the broker calls a stop or a target of ours."""
+    if order.parent is None or order.broker_order_id is None:
+        return state
+    name = state.leg_ids.set(order.broker_order_id, order.client_order_id)
+    return changed(state, leg_ids=name)
 
 
 def _told_again(

@@ -16,7 +16,7 @@ from accounts.idset import IdSet
 from accounts.lots import ZERO
 from accounts.orders import ClosedOrder, End, Ends, OpenOrder, OrderStatus
 from events.account import AccountOpened
-from events.identifiers import ClientOrderId, Leg, RecommendationId
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
 
 __all__ = [
     "ZERO",
@@ -97,9 +97,11 @@ class AccountState:
     a year: sums (`held_cost` of absolute costs, `net_cost` of signed ones, `market_value`,
     `reserved`, `closing`: the open quantity of closing orders by symbol), the names of open orders
     (`inbound` entries by symbol, `unresolved_orders` by ticker, each oldest first) and counts.
-    `accounts.books` keeps them. `decided` holds `decision_number`s and forgets none. `applied`
-    holds the ids of the rare events that repetition alone would not reveal: halts, adjustments,
-    incidents. `recent_orders` are the times of the orders intended in the newest one's minute.
+    `accounts.books` keeps them. Of a bracket's two legs, which exclude each other, `closing` counts
+    the stop. `leg_ids` holds our names of such legs by the broker's, of those that ended, too.
+    `decided` holds `decision_number`s and forgets none. `applied` holds the ids of the rare events
+    that repetition alone would not reveal: halts, adjustments, incidents. `recent_orders` are the
+    times of the orders intended in the newest one's minute.
     """
 
     opened: AccountOpened | None = None
@@ -122,6 +124,7 @@ class AccountState:
     decided: IdSet = field(default_factory=IdSet)
     filled: IdSet = field(default_factory=IdSet)
     failed: IdSet = field(default_factory=IdSet)
+    leg_ids: Map[BrokerOrderId, ClientOrderId] = field(default_factory=Map)
     ends: Ends = field(default_factory=Ends)
     last_prices: Map[str, Decimal] = field(default_factory=Map)
     ticker_days: Map[str, TickerDay] = field(default_factory=Map)
@@ -178,6 +181,10 @@ class AccountState:
     def orders_within_minute(self, now: datetime) -> int:
         """How many orders were intended less than 60 s before `now`; 1,024 at most."""
         return within_minute(self.recent_orders, now)
+
+    def legs_of(self, entry: ClientOrderId) -> tuple[OpenOrder, ...]:
+        """Return the open legs of the bracket whose entry has that name; O(open orders)."""
+        return tuple([order for order in self.orders.values() if order.parent == entry])
 
     def is_open(self, symbol: str) -> bool:
         """Whether `symbol` is held or on its way in."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from events.decision import MarketSeen
-from events.identifiers import BrokerOrderId, ClientOrderId
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg
 from events.order import OrderTerms, Side
 from events.recommendation import OptionQuote, RecommendationIssued
 
@@ -44,7 +44,11 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
-    """An order as the broker has it, with every fill so far in their order."""
+    """An order as the broker has it, with every fill so far in their order.
+
+    `legs` are the stop and the target that a bracket's entry has at the broker, under ids of its
+    own; told of where the broker tells of them, and each told of alone as well.
+    """
 
     broker_order_id: BrokerOrderId
     client_order_id: ClientOrderId
@@ -57,6 +61,15 @@ class OrderReport:
     fills: tuple[Fill, ...] = ()
     fill_model: str
     slippage_bps: int | None = None
+    legs: tuple["LegReport", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegReport:
+    """A stop or a target that belongs to the order which it is reported with."""
+
+    leg: Leg
+    report: OrderReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +132,7 @@ class Broker(Protocol):
         ...
 
     def open_orders(self) -> list[OrderReport]:
-        """Return the orders that may still fill."""
+        """Return the orders that may still fill, a bracket's legs among them."""
         ...
 
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:

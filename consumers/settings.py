@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from accounts.limits import LARGE, TINY, Limits
+from accounts.limits import LARGE, TINY, Brackets, Limits
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings_alpaca import AlpacaSettings
@@ -188,6 +188,11 @@ class AccountSettings(Table):
             self._is_at_alpaca()
         elif self.alpaca is not None:
             raise ValueError('an alpaca table needs mode = "ALPACA_PAPER"')
+        if self.mode is ExecutionMode.SIMULATED and self.limits().brackets is not Brackets.OFF:
+            raise ValueError(
+                'limits.brackets needs mode = "ALPACA_PAPER": the simulated broker sees no market '
+                "after an order, so it can hold neither a stop nor a target"
+            )
         self.limits()  # its own rules speak here, not at the first decision
         return self
 

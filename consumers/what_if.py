@@ -5,7 +5,7 @@ events are the dispatcher's own; the clock is the recommendations', the broker t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
@@ -15,7 +15,7 @@ from uuid import UUID
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
 from accounts.halting import halt_after_failures
-from accounts.limits import Limits
+from accounts.limits import Brackets, Limits
 from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
 from brokers.broker import OrderRequest
@@ -98,7 +98,8 @@ class Simulation:
         """Be as the account was when it was opened: its cash, and nothing held.
 
         With `resume_next_day` what the account did to itself ends with the exchange's day, as if
-        somebody resumed it before the next one; without it nobody does.
+        somebody resumed it before the next one; without it nobody does. No stop and no target is
+        held: the simulated broker sees no market after an order.
         """
         self._resume_next_day = resume_next_day
         terms, tuning = account.simulation, account.tuning
@@ -114,7 +115,7 @@ class Simulation:
         self._decider = Decider(
             author=_author(account),
             codec=codec,
-            limits=limits,
+            limits=replace(limits, brackets=Brackets.OFF),
             market=MarketViews(RecommendedMarket(), _no_time_passes),
             mode=ExecutionMode.SIMULATED,
             submit_window_ms=tuning.submit_window_ms,

@@ -27,6 +27,14 @@ class OrderType(StrEnum):
     MARKET = "MARKET"
 
 
+class TimeInForce(StrEnum):
+    """How long an order works: until the day's close, or until it is cancelled."""
+
+    UNKNOWN = "UNKNOWN"
+    DAY = "DAY"
+    GTC = "GTC"
+
+
 class ExecutionMode(StrEnum):
     """Where orders go. Simulation is a mode of its own, never a fallback."""
 
@@ -58,7 +66,10 @@ class OrderTerms:
 
     `reference_price` is the market's price that the decision saw (`MarketSeen.reference_price`);
     `worst_price` bounds what a fill can cost; `reserved_notional` is what the order holds of the
-    account's exposure until its end (0 where it closes a position).
+    account's exposure until its end (0 where it closes a position). With `take_profit` and
+    `stop_loss` it is a bracket: once it is filled the broker closes the position at the one (a
+    limit) or the other (a stop), whichever the market reaches first. With `extended_hours` it works
+    before the open and after the close, too.
     """
 
     client_order_id: str
@@ -75,6 +86,10 @@ class OrderTerms:
     limit_price: Money | None = None
     worst_price: Money
     reserved_notional: Money
+    take_profit: Money | None = None
+    stop_loss: Money | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    extended_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +98,7 @@ class OrderIntended:
 
     `submit_before` closes the window of the first POST; `answer_within_ms` is that window plus
     the total HTTP deadline; `fresh_until` is when the recommendation grows too old to send at all.
+    `exits` says where stop and target went: to the broker, as orders of this one, or nowhere.
     """
 
     envelope: Envelope
@@ -105,6 +121,7 @@ class OrderIntended:
     sizing: str
     reason: str
     features_snapshot: str | None = None
+    exits: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

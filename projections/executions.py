@@ -22,6 +22,7 @@ from projections.order_rows import (
     OrderOutcome,
     OrderStateRow,
     intent_row,
+    leg_rows,
     state_row,
 )
 from projections.projection import Projection, Readable
@@ -230,6 +231,7 @@ def rows(event: Readable, origin: Origin) -> Iterable[Row]:
     match event:
         case OrderIntended():
             yield intent_row(event, origin.offset)
+            yield from leg_rows(event, origin.offset)
         case OrderFilled():
             yield fill_row(event, origin.offset)
         case (

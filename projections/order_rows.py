@@ -1,5 +1,6 @@
 """Rows of orders: what the intent said, what became of the order."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, assert_never
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from events.decision import RecommendationFailed
 from events.envelope import Envelope
-from events.identifiers import Leg, event_id
+from events.identifiers import AccountName, Leg, RecommendationId, client_order_id, event_id
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -16,6 +17,7 @@ from events.order import (
     OrderOutcomeUnknown,
     OrderRejected,
     OrderResent,
+    Side,
 )
 from events.recommendation import InstrumentType
 from events.sanity import OCC_PATTERN
@@ -147,6 +149,30 @@ def intent_row(event: OrderIntended, offset: int) -> OrderIntentRow:
     )
 
 
+def leg_rows(event: OrderIntended, offset: int) -> Iterator[OrderIntentRow]:
+    """Yield the rows of the stop and the target that wait at the broker for an entry to fill."""
+    about, terms = event.envelope, event.terms
+    stop, target, number = terms.stop_loss, terms.take_profit, about.recommendation_id
+    if stop is None or target is None or number is None:
+        return
+    entry = intent_row(event, offset)
+    side = Side.SELL if terms.side is Side.BUY else Side.BUY
+    for leg, price, order_type in ((Leg.STOP, stop, "STOP"), (Leg.TARGET, target, "LIMIT")):
+        name = client_order_id(AccountName(about.account_name), RecommendationId(number), leg)
+        yield entry._replace(
+            client_order_id=name,
+            leg=leg,
+            execution_id=None,
+            action=f"{side.value}_{terms.instrument_type.value}",
+            side=side.value,
+            closes_position=True,
+            order_type=order_type,
+            limit_price=price if leg is Leg.TARGET else None,
+            worst_price=price,
+            reserved_notional=Decimal(0),
+        )
+
+
 def state_row(event: OrderOutcome, offset: int) -> OrderStateRow | None:
     """Return what an event at `offset` says about an order's state, None when about no order."""
     if event.client_order_id is None:
@@ -199,6 +225,7 @@ def _explanation(event: OrderIntended) -> Json:
         {
             "reason": parsed(event.reason),
             "sizing": parsed(event.sizing),
+            "exits": parsed(event.exits),
             "market": market_dict(event.market),
             "confidence": event.confidence,
             "issued_at": event.issued_at.isoformat(),

@@ -225,6 +225,30 @@ def an_intent(  # noqa: PLR0913 -- what an order is made of
     )
 
 
+def a_bracket(
+    recommendation_id: int = 1,
+    ticker: str = "MSFT",
+    *,
+    stop: int = 95,
+    target: int = 110,
+    side: Side = Side.BUY,
+) -> OrderIntended:
+    """Return an intent to buy 10 at $100 whose stop and target the broker is to hold."""
+    plain = an_intent(recommendation_id, ticker, side=side)
+    terms = replace(plain.terms, stop_loss=Decimal(stop), take_profit=Decimal(target))
+    return replace(plain, terms=terms)
+
+
+def the_leg(bracket: OrderIntended, leg: Leg) -> OrderIntended:
+    """Return a leg of `bracket` as an intent, for builders to tell of: none stands in a log."""
+    [own] = [one for one in fold([bracket]).orders.values() if one.leg is leg]
+    author = an_author(AccountName(bracket.envelope.account_name))
+    envelope = author.about_recommendation(
+        own.recommendation_id, roles.DECISION, leg=leg, occurred_at=bracket.envelope.occurred_at
+    )
+    return replace(bracket, envelope=envelope, terms=own.terms)
+
+
 def a_decline(recommendation_id: int = 1, ticker: str = "MSFT") -> RecommendationDeclined:
     """Return a decline for no particular gate."""
     return RecommendationDeclined(

@@ -1,6 +1,7 @@
 """Alpaca's bodies, read defensively: what is missing or odd makes them no answer, never a guess."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
@@ -8,8 +9,8 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from brokers.books import Activity, ActivityKind
-from brokers.broker import Fill, OrderReport, OrderStatus
-from events.identifiers import BrokerOrderId, ClientOrderId
+from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg
 from events.order import Side
 
 FILL_MODEL: Final = "alpaca_paper"
@@ -28,6 +29,7 @@ _ACTIVITIES: Final = {
     "OPASN": ActivityKind.ASSIGNMENT,
     "OPEXC": ActivityKind.EXERCISE,
 }
+_LEGS: Final = {"limit": Leg.TARGET, "stop": Leg.STOP, "stop_limit": Leg.STOP}
 _SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -66,8 +68,9 @@ class OrderBody(_Foreign):
     created_at: datetime
     updated_at: datetime | None = None
     filled_at: datetime | None = None
+    type: str = ""
     order_class: str | None = None
-    legs: tuple["OrderBody", ...] | None = None
+    legs: Any = None
 
     def report(self) -> OrderReport:
         """Return it as every broker tells an order; its fills are one, cumulative.
@@ -86,7 +89,16 @@ class OrderBody(_Foreign):
             created_at=self.created_at,
             fills=self._fills(),
             fill_model=FILL_MODEL,
+            legs=tuple(self._legs()),
         )
+
+    def _legs(self) -> Iterator[LegReport]:
+        """Yield what can be read: a leg that makes no sense must not hide its entry."""
+        for found in self.legs if isinstance(self.legs, list) else ():
+            body, report = read(OrderBody, found), order_report(found)
+            leg = None if body is None else _LEGS.get(body.type)
+            if report is not None and leg is not None:
+                yield LegReport(leg=leg, report=report)
 
     def _fills(self) -> tuple[Fill, ...]:
         if not self.filled_qty:

@@ -80,6 +80,10 @@ class AlpacaPaperBroker:
         report = order_report(found)
         if report is None or report.client_order_id != client_order_id:
             raise BrokerUnavailable(f"{path} answers with no order of that id")
+        if found.get("order_class") == "bracket" and not report.legs:
+            # A look-up by our id tells of no legs; the same order by the broker's id does.
+            again = self.http.get(f"/v2/orders/{report.broker_order_id}", nested="true")
+            return _nested(again, report)
         return report
 
     def cancel(self, broker_order_id: BrokerOrderId) -> None:
@@ -98,8 +102,9 @@ class AlpacaPaperBroker:
         return [_known(one) for one in self._orders(status="open")]
 
     def orders_since(self, moment: datetime) -> list[OrderReport]:
-        """Return every order that was created after `moment`, whatever became of it."""
-        return [_known(one) for one in self._orders(status="all", after=_time(moment))]
+        """Return every order that was created after `moment`, its legs in it, open or ended."""
+        asked = self._orders(status="all", nested="true", after=_time(moment))
+        return [_known(one) for one in asked]
 
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
         """Return the fills at or after `moment`, oldest first."""
@@ -258,6 +263,12 @@ def _error(verdict: Verdict, answer: PostAnswer, reply: Reply) -> Exception:
             return OrderNotAccepted(said(reply))
         case _:
             return OrderOutcomeUnclear(said(reply))
+
+
+def _nested(found: Any, report: OrderReport) -> OrderReport:  # noqa: ANN401 -- a foreign body
+    with_legs = order_report(found)
+    same = with_legs is not None and with_legs.broker_order_id == report.broker_order_id
+    return with_legs if with_legs is not None and same else report
 
 
 def _known(found: Any) -> OrderReport:  # noqa: ANN401 -- as above

@@ -30,9 +30,10 @@ def order_body(request: OrderRequest) -> dict[str, Any]:
         "symbol": terms.symbol,
         "qty": float(terms.quantity),  # replaced below: only the model wants a float
         "side": OrderSide.BUY if terms.side is Side.BUY else OrderSide.SELL,
-        "time_in_force": TimeInForce.DAY,
+        "time_in_force": TimeInForce(terms.time_in_force.lower()),
         "client_order_id": terms.client_order_id,
         "position_intent": _intent(terms),
+        **_bracket(terms),
     }
     if terms.order_type is OrderType.LIMIT and terms.limit_price is not None:
         model: Any = LimitOrderRequest(**told, limit_price=float(terms.limit_price))
@@ -42,7 +43,23 @@ def order_body(request: OrderRequest) -> dict[str, Any]:
     body["qty"] = _text(terms.quantity)
     if "limit_price" in body and terms.limit_price is not None:
         body["limit_price"] = _text(terms.limit_price)
+    if terms.take_profit is not None and terms.stop_loss is not None:
+        body["take_profit"] = {"limit_price": _text(terms.take_profit)}
+        body["stop_loss"] = {"stop_price": _text(terms.stop_loss)}
     return body
+
+
+def _bracket(terms: OrderTerms) -> dict[str, Any]:
+    if terms.take_profit is None or terms.stop_loss is None:
+        return {}
+    from alpaca.trading.enums import OrderClass  # noqa: PLC0415 -- as above
+    from alpaca.trading.requests import StopLossRequest, TakeProfitRequest  # noqa: PLC0415
+
+    return {
+        "order_class": OrderClass.BRACKET,
+        "take_profit": TakeProfitRequest(limit_price=float(terms.take_profit)),
+        "stop_loss": StopLossRequest(stop_price=float(terms.stop_loss)),
+    }
 
 
 def _check(terms: OrderTerms) -> None:
@@ -53,9 +70,15 @@ def _check(terms: OrderTerms) -> None:
     option = terms.instrument_type is not InstrumentType.STOCK
     if option and terms.quantity != terms.quantity.to_integral_value():
         raise ValueError(f"{terms.quantity} contracts: they come whole")
-    price = terms.limit_price
-    if price is not None and price % (_CENTS if price >= _WHOLE_CENTS_FROM else _FINER):
-        raise ValueError(f"a limit of {price} is finer than the exchange's price increments")
+    prices = {"limit": terms.limit_price, "target": terms.take_profit, "stop": terms.stop_loss}
+    for what, price in prices.items():
+        if price is not None and price % (_CENTS if price >= _WHOLE_CENTS_FROM else _FINER):
+            raise ValueError(f"a {what} of {price} is finer than the exchange's price increments")
+    if (terms.take_profit is None) is not (terms.stop_loss is None):
+        raise ValueError("a bracket needs both a stop and a target")
+    bracket = terms.stop_loss is not None
+    if bracket and (option or terms.quantity != terms.quantity.to_integral_value()):
+        raise ValueError(f"a bracket of {terms.quantity} {terms.symbol}: whole shares only")
 
 
 def _intent(terms: OrderTerms) -> Any:  # noqa: ANN401 -- alpaca-py's enum, imported late

@@ -21,7 +21,8 @@ class Cancelling:
     def due(self, state: AccountState) -> Iterator[tuple[ClientOrderId, BrokerOrderId]]:
         """Yield what the broker is to be asked now to cancel; it is asked until the order is over.
 
-        An unresolved order comes up as soon as it turns out to be accepted.
+        An unresolved order comes up as soon as it turns out to be accepted, a stop and a target
+        once their entry is over: with an entry the broker cancels them itself.
         """
         if not state.trading.cancel_open:
             self._asked.clear()
@@ -29,6 +30,8 @@ class Cancelling:
         now = self._elapsed_s()
         for name, order in state.orders.items():
             if order.status is not OrderStatus.ACCEPTED or order.broker_order_id is None:
+                continue
+            if order.parent in state.orders:
                 continue
             again_at_s, pause_s = self._asked.get(name, (now, FIRST_PAUSE_S))
             if again_at_s <= now:

@@ -14,6 +14,7 @@ from accounts.state import OrderStatus as Standing
 from brokers.broker import Broker, OrderReport, OrderRequest, OrderStatus
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
+from consumers.dispatcher.legs import events_of_family, family_of, own_leg
 from consumers.dispatcher.outcomes import (
     Fact,
     IsUnclear,
@@ -22,7 +23,6 @@ from consumers.dispatcher.outcomes import (
     Reported,
     WasRefused,
     Writer,
-    events_of,
     incident,
 )
 from consumers.dispatcher.seat import Record
@@ -191,7 +191,9 @@ class Orders:
         found = Outcomes(state, facts=facts)
         for fact in facts:
             try:
-                told = [(event, encode(event)) for event in events_of(fact, found.state, writer)]
+                told = [
+                    (event, encode(event)) for event in events_of_family(fact, found.state, writer)
+                ]
             except Exception as error:  # noqa: BLE001 -- an answer that fits no record is an incident
                 told = self._unwritable(fact, error, found.state, writer, encode)
             for event, record in told:
@@ -229,16 +231,23 @@ class Orders:
         }
         for fact in outcomes.facts:
             self._facts.remove(fact)
-            order = state.orders.get(fact.order)
-            accepted = order is not None and order.status is Standing.ACCEPTED
-            if order is None or (isinstance(fact, NeverSent) and not accepted):
-                self._settling.forget(fact.order)
-            elif isinstance(fact, IsUnclear | Reported):
-                self._settling.watch([order])
+            self._ask_on(fact, state)
             if isinstance(fact, Reported) and fact.order in strange:
                 self._submitter.cancel(fact.order, fact.report.broker_order_id)
         for event in outcomes.events:
             tell(event, simulated=self._simulated)
+
+    def _ask_on(self, fact: Fact, state: AccountState) -> None:
+        name = family_of(fact, state)
+        order, legs = state.orders.get(name), state.legs_of(name)
+        accepted = order is not None and order.status is Standing.ACCEPTED
+        if not (order or legs) or (isinstance(fact, NeverSent) and not accepted):
+            self._settling.forget(name)
+            return
+        if isinstance(fact, IsUnclear | Reported):
+            self._settling.watch([*([] if order is None else [order]), *legs])
+        if order is not None and own_leg(fact, state) is not None:
+            self._settling.hasten(name)  # its leg moves: what of it has filled must be known first
 
     def close(self, reason: str) -> None:
         """Start no POST any more, and let those under way go."""
@@ -290,16 +299,12 @@ def _halt_after_refusal(fact: Fact, state: AccountState, writer: Writer) -> Acco
     return halt_after_refused_credentials(state, said, writer.author, writer.now)
 
 
-def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int]:
-    order = state.orders.get(fact.order)
-    return (
-        (datetime.min.replace(tzinfo=UTC), 0)
-        if order is None
-        else (
-            order.intended_at,
-            order.recommendation_id,
-        )
-    )
+def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int, bool]:
+    """An entry comes before its stop and its target: they give back what it took."""
+    order = own_leg(fact, state) or state.orders.get(fact.order)
+    if order is None:
+        return datetime.min.replace(tzinfo=UTC), 0, False
+    return order.intended_at, order.recommendation_id, order.parent is not None
 
 
 def _recommendation(told: Sequence[tuple[LogEvent, Record]]) -> int | None:

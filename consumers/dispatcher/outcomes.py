@@ -121,7 +121,7 @@ def _told(fact: Fact, order: OpenOrder, trading: Trading, writer: Writer) -> Ite
         case Reported():
             yield from _reported(fact, order, writer)
         case WasRefused():
-            yield _rejected(fact, order, writer)
+            yield rejected(fact, order, writer)
         case KeyRefused():
             pass  # the account hears of it
         case IsUnclear():
@@ -172,7 +172,8 @@ def _again_or_never(
     )
 
 
-def _rejected(fact: WasRefused, order: OpenOrder, writer: Writer) -> LogEvent:
+def rejected(fact: WasRefused, order: OpenOrder, writer: Writer) -> LogEvent:
+    """Return that the broker does not want `order`."""
     return OrderRejected(
         envelope=writer.about(order, roles.REJECTED),
         client_order_id=fact.order,
@@ -189,7 +190,7 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
         yield from incident("order-mismatch", stranger, order, writer)
         return
     if report.status is OrderStatus.REJECTED:
-        yield _rejected(
+        yield rejected(
             WasRefused(order=fact.order, refusal=OrderRefused("rejected after acceptance")),
             order,
             writer,

@@ -15,9 +15,10 @@ from typing import Final
 
 from accounts.calendar import exchange_day
 from accounts.decide import plain_text
-from accounts.state import ZERO, AccountState
+from accounts.state import ZERO, AccountState, ClosedOrder, End
 from brokers.books import Activity, ActivityKind, BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
+from consumers.dispatcher.legs import named
 from events import roles
 from events.account import AccountReconciled, AdjustmentKind, PositionAdjusted
 from events.author import Author
@@ -53,23 +54,27 @@ class Comparison:
 def compare(state: AccountState, books: BrokerBooks) -> Comparison:
     """Hold the account as folded against the broker's `books`."""
     known, late, strangers = list[OrderReport](), list[OrderReport](), list[str]()
-    moving = {order.terms.symbol for order in state.orders.values()}
-    for report in books.orders:
+    moving = {order.terms.symbol for order in state.orders.values() if order.parent is None}
+    with_legs = {order.parent for order in state.orders.values() if order.parent is not None}
+    nested = {leg.report.broker_order_id for entry in books.orders for leg in entry.legs}
+    for told in books.orders:
+        report, is_leg = named(told, state), told.broker_order_id in state.leg_ids
         name = report.client_order_id
-        if name in state.orders:
+        if told.broker_order_id in nested:
+            continue  # told with its entry
+        if name in state.orders or name in with_legs:
             known.append(report)
         elif name in state.closed_orders:
-            if _filled(report) > state.closed_orders[name].order.cumulative_quantity or (
-                report.status is OrderStatus.WORKING
-            ):
-                late.append(report)
-        elif not _was_ours(state, report):
+            late += _late(report, state.closed_orders[name], is_leg=is_leg)
+        elif not is_leg and not _was_ours(state, report):
             strangers.append(
                 f"order {report.broker_order_id} ({report.side} {_text(report.quantity)} "
                 f"{report.symbol}, client order id {name}) is not ours"
             )
-        if report.status is OrderStatus.WORKING or report.created_at >= books.asked_at:
+        works = report.status is OrderStatus.WORKING or report.created_at >= books.asked_at
+        if works and not is_leg:
             moving.add(report.symbol)
+    moving |= _moving_legs(state, books)
     moving |= {report.symbol for report in late}
     differences = [*strangers, *_positions(state, books, moving)]
     if len(differences) > DIFFERENCES_MAX:
@@ -121,6 +126,38 @@ def adjustments(
             fees=money(ZERO),
             broker_activity_id=activity.activity_id,
         )
+
+
+def _late(report: OrderReport, ended: ClosedOrder, *, is_leg: bool) -> Iterator[OrderReport]:
+    """Yield what the broker has of an order that the log has ended, where it matters.
+
+    A leg works on until its entry's end has reached it, which is none of our business; of an order
+    that failed here, what would close what was never known to be held must go as well.
+    """
+    works = report.status is OrderStatus.WORKING and not is_leg
+    if works or _filled(report) > ended.order.cumulative_quantity:
+        yield report
+    if ended.end in (End.FAILED, End.REJECTED):
+        yield from (leg.report for leg in report.legs if leg.report.status is OrderStatus.WORKING)
+
+
+def _moving_legs(state: AccountState, books: BrokerBooks) -> set[str]:
+    """Return the symbols whose stop or target does something that the log does not know yet.
+
+    They rest for days, and what they protect is compared meanwhile.
+    """
+    told = {report.broker_order_id: report for report in books.orders}
+    told |= {leg.report.broker_order_id: leg.report for one in books.orders for leg in one.legs}
+    moving, at_rest = set[str](), set[str]()
+    for leg in (order for order in state.orders.values() if order.parent is not None):
+        report = None if leg.broker_order_id is None else told.get(leg.broker_order_id)
+        if report is None:
+            continue
+        rests = report.status is OrderStatus.WORKING
+        rests = rests and _filled(report) == leg.cumulative_quantity
+        (at_rest if rests else moving).add(leg.terms.symbol)
+    with_legs = {order.terms.symbol for order in state.orders.values() if order.parent is not None}
+    return moving | (with_legs - at_rest)
 
 
 def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Iterator[str]:

@@ -143,7 +143,9 @@ def _state_row(name: str, account: _Account) -> ExpectedRow:
         ),
         "equity": cents(ledger.cash + worth),
         "open_order_count": len(orders),
-        "unresolved_order_count": sum(1 for one in orders if one.status != "accepted"),
+        "unresolved_order_count": sum(
+            1 for one in orders if one.status not in ("accepted", "waiting")
+        ),
         "decided_count": len(ledger.decided),
         "incident_count": ledger.incidents,
         "next_recommendation_offset": account.next_recommendation,

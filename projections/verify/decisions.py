@@ -27,6 +27,7 @@ def explanation(event: OrderIntended) -> dict[str, Any]:
     return {
         "reason": stored(event.reason),
         "sizing": stored(event.sizing),
+        "exits": stored(event.exits),
         "market": {
             "source": market.source,
             "observed_at": market.observed_at.isoformat(),

@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from events.identifiers import Leg, event_id
+from events.identifiers import AccountName, Leg, RecommendationId, client_order_id, event_id
 from events.order import OrderIntended
 from events.recommendation import InstrumentType
 from projections.verify.decisions import explanation, gates
@@ -63,6 +63,33 @@ def intent_row(event: OrderIntended, offset: int) -> ExpectedRow:
         "features_snapshot": stored(event.features_snapshot),
         "log_offset": offset,
     }
+
+
+def waiting_rows(event: OrderIntended, offset: int) -> list[ExpectedRow]:
+    """Return what an intent at `offset` says of the stop and the target that wait for it."""
+    about, terms = event.envelope, event.terms
+    if terms.stop_loss is None or terms.take_profit is None or about.recommendation_id is None:
+        return []
+    other = "SELL" if terms.side.value == "BUY" else "BUY"
+    shared = {
+        "execution_id": None,
+        "action": f"{other}_{terms.instrument_type.value}",
+        "side": other,
+        "closes_position": True,
+        "reserved_notional": Decimal(0),
+    }
+    stop = {"order_type": "STOP", "limit_price": None, "worst_price": terms.stop_loss}
+    target = {"order_type": "LIMIT", "worst_price": terms.take_profit}
+    target["limit_price"] = terms.take_profit
+    return [
+        intent_row(event, offset) | shared | own | {"leg": leg.value, "client_order_id": name}
+        for leg, own in ((Leg.STOP, stop), (Leg.TARGET, target))
+        for name in [
+            client_order_id(
+                AccountName(about.account_name), RecommendationId(about.recommendation_id), leg
+            )
+        ]
+    ]
 
 
 def leg_text(leg: Leg | None) -> str | None:

@@ -4,7 +4,7 @@ It shares nothing with the fold that decisions go by, and is held against it by 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -199,8 +199,20 @@ def _intended(ledger: Ledger, event: OrderIntended, _: int) -> bool:
     ledger.decided.add(place)
     ledger.orders[terms.client_order_id] = Order(place, terms)
     ledger.working.add(terms.client_order_id)
+    if terms.take_profit is not None and terms.stop_loss is not None:
+        for leg in (Leg.STOP, Leg.TARGET):
+            _waits(ledger, (place[0], leg), terms)
     ledger.prices[terms.symbol] = event.market.reference_price
     return True
+
+
+def _waits(ledger: Ledger, place: Place, entry: OrderTerms) -> None:
+    """Write down a stop or a target that the broker holds: it gives back what the entry takes."""
+    name = client_order_id(AccountName(ledger.account_name), RecommendationId(place[0]), place[1])
+    side = Side.SELL if entry.side is Side.BUY else Side.BUY
+    terms = replace(entry, client_order_id=name, side=side, closes_position=True, take_profit=None)
+    ledger.orders[name] = Order(place, terms, status="waiting")
+    ledger.working.add(name)
 
 
 def _declined(ledger: Ledger, event: RecommendationDeclined, _: int) -> bool:

@@ -19,7 +19,7 @@ from events.order import (
 )
 from projections.dead_letter import DeadLetter
 from projections.verify.fold import ExpectedRow, ExpectedTable
-from projections.verify.intents import intent_row, leg_text
+from projections.verify.intents import intent_row, leg_text, waiting_rows
 from projections.verify.json_values import storable
 
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -51,6 +51,9 @@ class OrdersFold:
                 order = self._order(event.envelope.account_name, event.terms.client_order_id)
                 if order.intent is None:
                     order.intent = intent_row(event, origin.offset)
+                for row in waiting_rows(event, origin.offset):
+                    leg = self._order(event.envelope.account_name, row["client_order_id"])
+                    leg.intent = leg.intent or row
             case OrderFilled():
                 _fill(
                     self._order(event.envelope.account_name, event.client_order_id), event, origin

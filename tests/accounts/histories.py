@@ -18,10 +18,12 @@ from events.account import (
     IncidentRecorded,
 )
 from events.catalog import LogEvent
+from events.identifiers import Leg
 from events.order import OrderIntended, Side
 from tests.builders import (
     NOW,
     RUN,
+    a_bracket,
     a_cancellation,
     a_decline,
     a_failure,
@@ -39,6 +41,7 @@ from tests.builders import (
     an_opening,
     an_option,
     an_unknown_outcome,
+    the_leg,
 )
 
 
@@ -88,6 +91,9 @@ EVENTS: Final[list[LogEvent]] = [
     *life_of(an_intent(2, quantity=10, price=130, at=NOW + timedelta(days=1)), 2),
     *life_of(an_intent(3, side=Side.SELL, quantity=10, price=110, closes=True), 3),
     *life_of(an_intent(4, quantity=10, price=5, option=an_option()), 4),
+    *life_of(a_bracket(5), 5),
+    *life_of(the_leg(a_bracket(5), Leg.STOP), 5)[3:],
+    *life_of(the_leg(a_bracket(5), Leg.TARGET), 5)[3:],
     a_halt(1),
     replace(a_halt(4), cancel_open=True),
     a_start(1),
@@ -116,8 +122,20 @@ def likely(number: int) -> st.SearchStrategy[list[int]]:
     )
 
 
+def bracketed() -> st.SearchStrategy[list[int]]:
+    """Return logs of a bracket and of its legs."""
+    start = 4 * 15
+    return st.lists(st.sampled_from(range(start, start + 15 + 2 * 12)), max_size=40).map(
+        lambda told: [start, *told]
+    )
+
+
 ANY_LOG: Final = (
-    LOGS | likely(0) | likely(2) | st.tuples(likely(0), LOGS).map(lambda two: two[0] + two[1])
+    LOGS
+    | likely(0)
+    | likely(2)
+    | bracketed()
+    | st.tuples(likely(0), LOGS).map(lambda two: two[0] + two[1])
 )
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from accounts.evolve import fold
 from accounts.state import ZERO
 from events.account import CostBasis
+from events.identifiers import Leg
 from tests.accounts.histories import ANY_LOG, EVENTS, told
 from tests.accounts.naive import assert_books_are_right
 
@@ -46,8 +47,10 @@ def test_every_recommendation_ends_at_most_once(numbers: list[int]) -> None:
 
     ended = state.ends
     assert min(ended.executed, ended.declined, ended.rejected, ended.expired, ended.failed) >= 0
-    open_entries = sum(1 for order in state.orders.values() if order.cumulative_quantity == 0)
-    waiting = sum(1 for closed in state.closed_orders.values() if closed.end is None)
+    entries = [order for order in state.orders.values() if order.leg is Leg.ENTRY]
+    open_entries = sum(1 for order in entries if order.cumulative_quantity == 0)
+    over = [closed for closed in state.closed_orders.values() if closed.order.leg is Leg.ENTRY]
+    waiting = sum(1 for closed in over if closed.end is None)
     assert ended.total + open_entries + waiting == len(state.decided)
 
 

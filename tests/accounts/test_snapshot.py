@@ -20,10 +20,12 @@ from accounts.snapshot import dump, load
 from accounts.state import AccountState
 from events.account import CostBasis
 from events.envelope import Origin
+from events.identifiers import Leg
 from tests.accounts.histories import ANY_LOG, EVENTS, a_reconciliation, a_start, told
 from tests.builders import (
     ACCOUNT,
     NOW,
+    a_bracket,
     a_failure,
     a_fill,
     a_halt,
@@ -32,6 +34,7 @@ from tests.builders import (
     an_adjustment,
     an_intent,
     an_opening,
+    the_leg,
 )
 
 REPRODUCIBLE: Final = settings(derandomize=True, deadline=None, database=None, max_examples=200)
@@ -41,7 +44,7 @@ def a_full_account() -> AccountState:
     """Return an account of which no field is what it was in the beginning."""
     bought, again = an_intent(1, quantity=10, price=100), an_intent(2, quantity=5, price=110)
     sold, working = an_intent(3, quantity=4, price=120, closes=True), an_intent(4, "AAPL")
-    refused = an_intent(5, "IBM")
+    refused, bracket = an_intent(5, "IBM"), a_bracket(6, "TSLA")
     command = Origin(topic=f"dispatch.commands.{ACCOUNT}", partition=0, offset=41)
     halt = replace(a_halt(1), cancel_open=True)
     return fold(
@@ -58,6 +61,8 @@ def a_full_account() -> AccountState:
             working,
             refused,
             a_rejection(refused),
+            bracket,
+            an_acceptance(the_leg(bracket, Leg.STOP)),
             a_failure(9),
             replace(halt, envelope=replace(halt.envelope, source=command)),
             a_fill(an_intent(99)),
