@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,6 +28,7 @@ from consumers.projector.rebuild import rebuild
 from consumers.projector.verify import verify
 from consumers.seats import decided_to, seat_of
 from consumers.settings import Settings, load_settings
+from consumers.topics_admin import check_topics
 from events.account import LegacyExecutionImported
 from events.author import Author
 from events.catalog import LogEvent
@@ -45,9 +47,18 @@ MakeDatabase = Callable[..., str]
 TIMEOUT_S = 60
 
 
+def configured(world: World) -> AccountName:
+    """An account with its topics, which a Kafka under load shows a moment after it made them."""
+    name = world.open_account()
+    deadline = time.monotonic() + TIMEOUT_S
+    while missing := check_topics(world.cluster, [name], development=True):
+        assert time.monotonic() < deadline, missing
+    return name
+
+
 def opened(world: World) -> AccountName:
     """An account whose log holds its opening, as its dispatcher writes it, and nothing else."""
-    name = world.open_account()
+    name = configured(world)
     settings = settings_of(world)
     author = Author(account=name, run_id=uuid4(), config_hash="config", build="build")
     opening = account_opened(author, settings.account(name), SystemClock().now(), first_offset=0)
@@ -293,7 +304,7 @@ def test_a_dispatcher_that_starts_meanwhile_waits_until_all_is_imported(
 def test_an_account_that_was_never_opened_is_refused(
     world: World, make_database: MakeDatabase
 ) -> None:
-    account = world.open_account()
+    account = configured(world)
 
     with pytest.raises(Refused, match="never been opened"):
         imported(world, old_ledger_of(make_database), all_into(account))
