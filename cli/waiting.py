@@ -8,7 +8,7 @@ import typer
 from cli.context import settings_from
 from cli.output import AsJson, Config, print_json, progress, say
 from cli.rebuilding import Name, wanted
-from consumers.freshness import WAIT_S, Awaited, await_tables
+from consumers.awaiting import WAIT_S, Awaited, await_tables
 from consumers.projector.reading import committed_ends
 from consumers.settings import Settings
 from events.topics import log_of

@@ -5,9 +5,10 @@ from threading import Thread
 
 import pytest
 
+from consumers.awaiting import await_tables
 from consumers.cluster import Cluster
 from consumers.errors import DifferenceFound, ServiceUnreachable
-from consumers.freshness import Standing, await_tables, standings
+from consumers.freshness import Standing, standings
 from events.codec import Codec
 from projections.executions import EXECUTIONS
 from projections.recommendations import RECOMMENDATIONS
