@@ -28,7 +28,7 @@ AsOf = Annotated[
 ]
 
 
-def point_of_log(text: str) -> int | datetime:
+def point_of_log(text: str, option: str = "--as-of") -> int | datetime:
     """Return where in a log `text` points: an offset, or a time in UTC.
 
     Raises:
@@ -36,22 +36,22 @@ def point_of_log(text: str) -> int | datetime:
     """
     if text.isascii() and text.isdigit():
         return int(text)
-    found = instant(text, "--as-of", or_else=", or an offset of the log such as 120")
+    found = instant(text, option, or_else=", or an offset of the log such as 120")
     if found > SystemClock().now():
-        raise typer.BadParameter(f"--as-of {text} is yet to come")
+        raise typer.BadParameter(f"{option} {text} is yet to come")
     return found
 
 
-def point_of_logs(text: str, account: str | None) -> int | datetime:
+def point_of_logs(text: str, account: str | None, option: str = "--as-of") -> int | datetime:
     """Return `point_of_log` for one account, or for all of them.
 
     Raises:
         typer.BadParameter: As `point_of_log`; or it is an offset, and no account is named.
     """
-    found = point_of_log(text)
+    found = point_of_log(text, option)
     if isinstance(found, int) and account is None:
         raise typer.BadParameter(
-            f"--as-of {text}: an offset is of one account's log: say whose with --account, or "
+            f"{option} {text}: an offset is of one account's log: say whose with --account, or "
             "give a time"
         )
     return found

@@ -12,12 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, plain, print_json, print_table, say
+from cli.periods import point_of_logs
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.building import RebuildSettings
 from consumers.projector.rebuild import discard as discard_rebuild
 from consumers.projector.rebuild import rebuild as rebuild_tables
-from consumers.projector.verify import Verified
+from consumers.projector.verify import Scope, Verified
 from consumers.projector.verify import verify as verify_tables
 from consumers.version import build
 from projections.catalog import PROJECTIONS, projection_named
@@ -116,17 +117,38 @@ def rebuild(
     )
 
 
-def verify(name: Name = None, *, config: Config = None, as_json: AsJson = False) -> None:
+def verify(
+    name: Name = None,
+    *,
+    account: Annotated[
+        str | None, typer.Option(help="Only this account's log, and rows that come of it.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME|OFFSET", help="Only what was advised, decided or recorded since."
+        ),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Hold the tables against the log, field by field; exit code 6 if a row differs.
 
-    Example: dispatcher projections verify --json
+    With --since only the end of the log is read: older rows, what an account comes to in all
+    (projection accounts), and rows that no event stands behind are not looked at then.
+
+    Example: dispatcher projections verify --account tiny --since 2026-03-02T09:30:00-05:00
     """
+    point = None if since is None else point_of_logs(since, account, "--since")
     settings = settings_from(config)
     projections = wanted(name)
+    scope = Scope(
+        account=None if account is None else settings.account(account).account, since=point
+    )
     codec = checked_codec(settings)
     with _progress("Verifying") as show:
         found = verify_tables(
-            settings.kafka.cluster, codec, settings.postgres_dsn(), projections, show
+            settings.kafka.cluster, codec, settings.postgres_dsn(), projections, show, scope
         )
     if as_json:
         print_json(found)

@@ -1,5 +1,6 @@
 """A set of whole numbers that lie close together, at some bits for each."""
 
+from collections.abc import Iterator
 from typing import Final
 
 _BITS: Final = 10
@@ -25,6 +26,13 @@ class Ids:
         before = self._near.get(place, 0)
         self._near[place] = before | bit
         return not before & bit
+
+    def __iter__(self) -> Iterator[int]:
+        """Go through the numbers, neighbours together."""
+        for place, bits in self._near.items():
+            for bit in range(bits.bit_length()):
+                if bits >> bit & 1:
+                    yield (place << _BITS) + bit
 
     def __len__(self) -> int:
         """Return how many there are."""

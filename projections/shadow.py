@@ -212,6 +212,14 @@ class Shadow:
         with _answering():
             return self._checkpoints(self.session.connection(), _STANDING)
 
+    @property
+    def has_parked(self) -> bool:
+        """Whether the new tables could not take something."""
+        with _answering():
+            query = "SELECT EXISTS (SELECT FROM parked_events)"
+            found = self.session.connection().execute(query).fetchone()
+            return found is not None and bool(found[0])
+
     def live_checkpoints(self) -> dict[Partition, int]:
         """Return how far the live tables are."""
         with _answering():

@@ -19,7 +19,7 @@ from events.projection import ProjectionFailed
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
 from projections.failures import FAILURES
-from projections.faults import FoldBehind
+from projections.faults import CheckpointLost, FoldBehind
 from projections.projection import Projection
 from projections.record import Record
 from projections.shadow import Shadow
@@ -81,6 +81,15 @@ class Building:
         self.shadow.create()
         self.engine.leave(list(self.engine.checkpoints))
         self.begin()
+
+    def require_all_there(self) -> None:
+        """Raise where a crash of PostgreSQL has emptied the new tables, which are unlogged.
+
+        Raises:
+            CheckpointLost: They are not what the engine has filled.
+        """
+        if self.shadow.checkpoints() != self.engine.checkpoints:
+            raise CheckpointLost("the new tables are not what was written to them")
 
     def close(self) -> None:
         """Drop the tables if they are of no use any more, else leave them for the next rebuild."""
@@ -205,8 +214,9 @@ def _start(
     made_of = f"{rows_code()} {settings.cluster} {sorted(skipped)}"
     if shadow.open(made_of, anew=settings.anew):
         found = shadow.checkpoints()
-        if any(offset > ends.get(place, 0) for place, offset in found.items()):
-            shadow.open(made_of, anew=True)  # topics that were made anew
+        made_anew = any(offset > ends.get(place, 0) for place, offset in found.items())
+        if made_anew or shadow.has_parked:  # topics are others, or failures were not kept
+            shadow.open(made_of, anew=True)
         else:
             one.kept = sum(found.values())
     return one

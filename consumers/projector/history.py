@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -10,7 +11,14 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
-from consumers.kafka import consume_batch, consumer_config, partition_of, unreachable, watermarks
+from consumers.kafka import (
+    METADATA_TIMEOUT_S,
+    consume_batch,
+    consumer_config,
+    partition_of,
+    unreachable,
+    watermarks,
+)
 from consumers.projector.reading import record_of
 from events.codec import Codec
 from events.projection import ProjectionSettled, Settlement
@@ -72,6 +80,22 @@ class History:
                     f"{topic} begins at offset {low}: its head is gone, and the tables cannot be "
                     "told again from what is left"
                 )
+
+    def since(self, moment: datetime, ends: Offsets) -> dict[Partition, int]:
+        """Return the first offset that was appended at `moment` or later, the end if there is none.
+
+        Raises:
+            ServiceUnreachable: Kafka does not answer.
+        """
+        asked = [self._place(place, int(moment.timestamp() * 1000)) for place in ends]
+        try:
+            found = self._consumer.offsets_for_times(asked, timeout=METADATA_TIMEOUT_S)
+        except KafkaException as error:
+            raise unreachable(error) from error
+        places = {(self._cluster.plain(one.topic), one.partition): one.offset for one in found}
+        return {
+            place: min(at, ends[place]) if at >= 0 else ends[place] for place, at in places.items()
+        }
 
     def read(self, start: Offsets, target: Mapping[Partition, int]) -> Generator[Chunk, None, None]:
         """Yield what stands from `start` (0 where it names none) up to exactly `target`.

@@ -197,6 +197,7 @@ def _swap(
         one.aim(dict(swap.checkpoints))
         for chunk in history.read(one.engine.checkpoints, one.target):
             one.feed(chunk)
+        one.require_all_there()
         live, parked = swap.parked_live(), swap.parked_in_shadow()
         _require_no_more_parked(one, live, parked)
         known = {event.failure_id for event in live}

@@ -132,7 +132,7 @@ def _state_row(name: str, account: _Account) -> ExpectedRow:
         "reserved": cents(ledger.reserved()),
         "peak_exposure": cents(ledger.peak),
         "exchange_day": day,
-        "executions_on_exchange_day": ledger.executed_on.count(day),
+        "executions_on_exchange_day": ledger.executed_on.get(day, 0),
         "cash": cents(ledger.cash),
         "fees": cents(ledger.fees),
         # what came in beside the starting cash, fees apart, and is not bound in holdings

@@ -23,3 +23,9 @@ FOLDS: Final[dict[str, Callable[[], Fold]]] = {
     "legacy": LegacyFold,
 }
 """By the projection's name; each gives the tables that the projection fills."""
+
+SCREENED: Final = frozenset({"executions", "status", "recommendations"})
+"""Those whose every row is about one recommendation, and which grow with the log."""
+
+SUMS: Final = frozenset({"accounts"})
+"""Those whose rows say what a whole log comes to."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -14,6 +14,7 @@ from projections.verify.fold import KEYS, ExpectedTable
 from projections.verify.json_values import loads, same, storable
 
 _ROWS_AT_ONCE = 2000
+_ALL: Final = sql.SQL("TRUE")
 
 
 class Kind(StrEnum):
@@ -44,28 +45,40 @@ class Difference:
 
 
 def differences(
-    connection: Connection, table: str, expected: ExpectedTable
+    connection: Connection, table: str, expected: ExpectedTable, where: sql.Composable = _ALL
 ) -> Iterator[Difference]:
     """Yield what differs between `table`, in the caller's transaction, and `expected`.
 
-    It empties `expected` on its way.
+    It empties `expected` on its way, and looks at rows `where` an SQL condition holds.
     """
+    for difference, _ in differing_rows(connection, table, expected, where):
+        if difference is not None:
+            yield difference
+
+
+def differing_rows(
+    connection: Connection, table: str, expected: ExpectedTable, where: sql.Composable = _ALL
+) -> Iterator[tuple[Difference | None, Mapping[str, Any]]]:
+    """Yield every row, None beside one that is right; a missing one as the log has it."""
     set_json_loads(loads, connection)
     key_columns = KEYS[table]
     with connection.cursor("verify", row_factory=dict_row) as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        query = sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
+        query = sql.SQL("SELECT * FROM {} WHERE {}").format(sql.Identifier(table), where)
         for row in cursor.execute(query):
             key = tuple(row[column] for column in key_columns)
             wanted = expected.pop(key, None)
             named = dict(zip(key_columns, key, strict=True))
             if wanted is None:
-                yield Difference(table=table, key=named, kind=Kind.SURPLUS)
+                yield Difference(table=table, key=named, kind=Kind.SURPLUS), row
             elif fields := _fields(row, wanted):
-                yield Difference(table=table, key=named, kind=Kind.DIFFERENT, fields=fields)
-    for key in expected:
+                kind = Kind.DIFFERENT
+                yield Difference(table=table, key=named, kind=kind, fields=fields), wanted
+            else:
+                yield None, row
+    for key, wanted in expected.items():
         named = dict(zip(key_columns, key, strict=True))
-        yield Difference(table=table, key=named, kind=Kind.MISSING)
+        yield Difference(table=table, key=named, kind=Kind.MISSING), wanted
 
 
 def _fields(row: dict[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldDifference, ...]:

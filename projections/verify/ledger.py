@@ -27,6 +27,7 @@ from events.order import (
     Side,
 )
 from events.recommendation import InstrumentType
+from projections.ids import Ids
 from projections.verify.holdings import Holding, cents
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -52,6 +53,29 @@ class Order:
 
 
 @dataclass(slots=True)
+class Places:
+    """Recommendations' legs, of which an account gathers as many as it is advised."""
+
+    legs: dict[Leg, Ids] = field(default_factory=dict)
+
+    def __contains__(self, place: object) -> bool:
+        """Say whether it is among them; None never is."""
+        if not isinstance(place, tuple):
+            return False
+        number, leg = place
+        return leg in self.legs and number in self.legs[leg]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return sum(map(len, self.legs.values()))
+
+    def add(self, place: Place) -> None:
+        """Add one."""
+        number, leg = place
+        self.legs.setdefault(leg, Ids()).add(number)
+
+
+@dataclass(slots=True)
 class Ledger:
     """An account's orders, holdings, prices, cash and counts. Money is US dollars."""
 
@@ -65,12 +89,12 @@ class Ledger:
     working: set[str] = field(default_factory=set)
     holdings: dict[str, Holding] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
-    decided: set[Place] = field(default_factory=set)
-    filled: set[Place] = field(default_factory=set)
+    decided: Places = field(default_factory=Places)
+    filled: Places = field(default_factory=Places)
     failed: set[Place] = field(default_factory=set)
     once: set[UUID] = field(default_factory=set)
     ends: dict[str, int] = field(default_factory=dict)
-    executed_on: list[date] = field(default_factory=list)
+    executed_on: dict[date, int] = field(default_factory=dict)
     incidents: int = 0
     day: date | None = None
     equity_at_start: Decimal = Decimal(0)
@@ -326,13 +350,15 @@ def _filled(ledger: Ledger, event: OrderFilled, offset: int) -> bool:
         if order.end == "expired":
             ledger.count("expired", order.place, -1)
         ledger.count("executed", order.place)
-        ledger.executed_on.append(new_york_day(event.envelope.occurred_at))
+        day = new_york_day(event.envelope.occurred_at)
+        ledger.executed_on[day] = ledger.executed_on.get(day, 0) + 1
     order.filled, order.notional = event.cumulative_quantity, event.cumulative_notional
     order.status = "accepted"
     order.broker_order_id = order.broker_order_id or event.broker_order_id
     if order.filled == terms.quantity:
         order.end = _DONE
         ledger.working.discard(terms.client_order_id)
+        del ledger.orders[terms.client_order_id]  # nothing more can come of it
         ledger.filled.add(order.place)
     elif order.end is not None:
         order.end = "executed"

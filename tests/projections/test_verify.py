@@ -1,5 +1,6 @@
 """Verify finds what is wrong, names it, and finds nothing where nothing is."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -8,17 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.cluster import Cluster
-from consumers.projector.verify import Verified, verify
+from consumers.projector.verify import Scope, Verified, verify
 from events.codec import Codec
 from events.identifiers import AccountName
 from projections.catalog import PROJECTIONS
+from projections.executions import EXECUTIONS
 from projections.verify.catalog import FOLDS
 from projections.verify.compare import Difference, Kind, differences
 from projections.verify.fold import KEYS
+from projections.verify.screen import Screen
 from tests.projections.driving import fold, rows
 from tests.projections.projecting import World
 from tests.projections.story import OPTION, Log, recommendation
 from tests.projections.test_any_order import LIVES, TABLES
+from tests.projections.test_projector import traded
 
 
 @pytest.fixture
@@ -146,6 +150,113 @@ def test_a_missing_row_is_named_in_every_table(world: World, table: str) -> None
     assert gone is not None
     assert (difference.table, difference.kind) == (table, Kind.MISSING)
     assert list(difference.key.values()) not in left
+
+
+def test_one_account_is_verified_and_the_others_are_left_alone(world: World) -> None:
+    world.write(eventful("tiny"))
+    world.write(eventful("large"))
+    world.catch_up()
+    run(world.database, "UPDATE dispatch_orders SET detail = 'edited' WHERE recommendation_id = 1")
+
+    result = of_a_part(world, Scope(account=AccountName("tiny")))
+
+    [difference] = [difference for one in result for difference in one.differences]
+    assert difference.key["account_name"] == "tiny"
+    assert all(one.events == len(eventful("tiny").events) for one in result if one.events)
+
+
+def test_since_an_offset_only_later_decisions_are_held_against_their_rows(world: World) -> None:
+    log = traded("tiny", 4)
+    world.write(log)
+    world.catch_up()
+    run(world.database, "UPDATE dispatch_fills SET fill_model = 'edited'")
+    [first, *_, last] = rows(world.database, "dispatch_orders", "log_offset")
+
+    since = Scope(account=AccountName("tiny"), since=last["log_offset"])
+    result = of_a_part(world, since)
+
+    [difference] = [difference for one in result for difference in one.differences]
+    assert difference.key["client_order_id"] == last["client_order_id"] != first["client_order_id"]
+    assert "accounts" not in {one.projection for one in result}
+
+
+def test_since_a_time_before_everything_all_decisions_are_found(world: World) -> None:
+    world.write(traded("tiny", 2))
+    world.catch_up()
+    run(world.database, "UPDATE dispatch_executions SET entry_price = 1")
+
+    result = of_a_part(world, Scope(since=datetime(2020, 1, 1, tzinfo=UTC)))
+
+    assert sum(len(one.differences) for one in result) == 2
+
+
+def of_a_part(world: World, scope: Scope) -> list[Verified]:
+    return verify(world.cluster, world.codec, world.database, PROJECTIONS, scope=scope)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "SELECT 1",
+        "UPDATE dispatch_orders SET detail = 'edited' WHERE recommendation_id = 2",
+        "UPDATE dispatch_orders SET recommendation_id = 77 WHERE recommendation_id = 2",
+        "DELETE FROM dispatch_fills WHERE recommendation_id = 1",
+        "TRUNCATE dispatch_fills",
+        """INSERT INTO dispatch_fills SELECT (jsonb_populate_record(f,
+        '{"client_order_id": "surplus"}')).* FROM dispatch_fills AS f LIMIT 1""",
+        "INSERT INTO dispatch_orders (account_name, client_order_id) VALUES ('tiny', 'surplus')",
+    ],
+)
+def test_stories_held_against_their_rows_as_they_end_tell_what_one_look_at_all_tells(
+    made: dict[str, Any], change: str
+) -> None:
+    dsn, log = made["dsn"], Log(AccountName("tiny"))
+    for number, life in enumerate(LIVES, start=1):
+        life(log, number)
+    log.events.append(log.events[1])  # told twice, long after its story was over
+    log.canceled(2, filled="3")
+    run(dsn, f"TRUNCATE {', '.join([*TABLES, 'projection_checkpoints', 'parked_events'])}")
+    fold(dsn, EXECUTIONS, log.records())
+    run(dsn, change)
+
+    with psycopg.connect(dsn) as connection:
+        plain, screen = (
+            FOLDS["executions"](),
+            Screen(connection, FOLDS["executions"], "tiny", quiet=2, look_every=1),
+        )
+        for taker in (plain, screen):
+            take_all(taker, log)
+        told = list(screen.differences())
+        again = screen.again(screen.late)
+        take_all(again, log)
+        told += again.differences()
+        whole = [
+            difference
+            for table, expected in plain.tables().items()
+            for difference in differences(connection, table, expected)
+        ]
+
+    if not whole:  # story 2 was not what its rows say yet when it was quiet, and waited
+        assert screen.late == {1}
+    assert {str(one) for one in told} == {str(one) for one in whole}
+    assert bool(whole) == (change != "SELECT 1")
+
+
+def take_all(taker: Any, log: Log) -> None:  # noqa: ANN401 -- whatever takes events
+    for record in log.records():
+        taker.take(record.event, record.origin)
+
+
+def test_a_row_of_an_account_without_a_log_is_named(world: World) -> None:
+    everything(world)
+    run(
+        world.database,
+        "INSERT INTO recommendation_status (recommendation_id, account_name) VALUES (1, 'nobody')",
+    )
+
+    [difference] = found(world)
+
+    assert difference.key["account_name"] == "nobody"
 
 
 def test_a_surplus_row_is_named(world: World) -> None:
