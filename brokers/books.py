@@ -10,11 +10,15 @@ from brokers.broker import BrokerAccount, BrokerPosition, OrderReport
 
 
 class ActivityKind(StrEnum):
-    """Why a holding changed at the broker without an order of ours."""
+    """Why a holding changed at the broker without an order of ours.
+
+    SHARES are what an assignment or an exercise brings in or takes of the contract's underlying.
+    """
 
     EXPIRY = "EXPIRY"
     ASSIGNMENT = "ASSIGNMENT"
     EXERCISE = "EXERCISE"
+    SHARES = "SHARES"
     OTHER = "OTHER"
 
 

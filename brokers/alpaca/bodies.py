@@ -28,6 +28,7 @@ _ACTIVITIES: Final = {
     "OPEXP": ActivityKind.EXPIRY,
     "OPASN": ActivityKind.ASSIGNMENT,
     "OPEXC": ActivityKind.EXERCISE,
+    "OPTRD": ActivityKind.SHARES,
 }
 _LEGS: Final = {"limit": Leg.TARGET, "stop": Leg.STOP, "stop_limit": Leg.STOP}
 _SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}

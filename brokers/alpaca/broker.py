@@ -180,7 +180,7 @@ class AlpacaPaperBroker:
         orders |= {order.broker_order_id: order for order in self.orders_since(since)}
         activities = [
             found
-            for entry in self.activities("OPEXP,OPASN,OPEXC", since - _BOOKED_BY_THE_DAY)
+            for entry in self.activities("OPEXP,OPASN,OPEXC,OPTRD", since - _BOOKED_BY_THE_DAY)
             if (found := entry.adjustment()) is not None
         ]
         return BrokerBooks(

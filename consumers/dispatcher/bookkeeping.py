@@ -15,10 +15,11 @@ from accounts.state import AccountState, BrokerFigures, ClosedOrder, End, OpenOr
 from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
 from brokers.errors import CredentialsRefused
+from consumers.dispatcher.option_ends import adjustments
 from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.outcomes import Writer, fills_of, incident
 from consumers.dispatcher.reconciler import Found
-from consumers.dispatcher.reconciling import adjustments, reconciled
+from consumers.dispatcher.reconciling import reconciled
 from consumers.dispatcher.seat import Record
 from events import roles
 from events.account import AdjustmentKind, PositionAdjusted

@@ -16,26 +16,20 @@ from typing import Final
 from accounts.calendar import exchange_day
 from accounts.decide import plain_text
 from accounts.state import ZERO, AccountState, ClosedOrder, End
-from brokers.books import Activity, ActivityKind, BrokerBooks
+from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
 from consumers.dispatcher.legs import named
+from consumers.dispatcher.option_ends import OCC
 from events import roles
-from events.account import AccountReconciled, AdjustmentKind, PositionAdjusted
+from events.account import AccountReconciled
 from events.author import Author
-from events.catalog import LogEvent
 from events.identifiers import CLIENT_ORDER_ID_LENGTH_MAX, Leg, RecommendationId
-from events.values import money, quantity
+from events.values import money
 
 DIFFERENCES_MAX: Final = 50
 END_BOOKED_WITHIN: Final = timedelta(days=5)
-_OCC: Final = re.compile(r"[A-Z]{1,6}(?P<expiry>\d{6})[CP]\d{8}")
 _OWN: Final = re.compile(r"(?P<account>[a-z0-9-]+)-(?P<number>\d{1,19})-(?P<leg>entry|stop|target)")
 _HASHED: Final = re.compile(rf"_[0-9a-f]{{{CLIENT_ORDER_ID_LENGTH_MAX - 1}}}")
-_KINDS: Final = {
-    ActivityKind.EXPIRY: AdjustmentKind.EXPIRY,
-    ActivityKind.ASSIGNMENT: AdjustmentKind.ASSIGNMENT,
-    ActivityKind.EXERCISE: AdjustmentKind.EXERCISE,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,34 +94,6 @@ def reconciled(
     )
 
 
-def adjustments(
-    state: AccountState, activities: Iterable[Activity], author: Author, now: datetime
-) -> Iterator[LogEvent]:
-    """Yield a `PositionAdjusted` for each activity that the log has not booked yet."""
-    for activity in activities:
-        kind = _KINDS.get(activity.kind)
-        held = state.positions.get(activity.symbol)
-        if kind is None or held is None:
-            continue
-        envelope = author.about(
-            f"activity:{activity.activity_id}", roles.adjusted(kind.lower()), occurred_at=now
-        )
-        if envelope.event_id in state.applied:
-            continue
-        yield PositionAdjusted(
-            envelope=envelope,
-            kind=kind,
-            ticker=held.ticker,
-            symbol=activity.symbol,
-            instrument_type=held.instrument_type,
-            multiplier=held.multiplier,
-            quantity_change=quantity(activity.quantity_change),
-            price=money(activity.price),
-            fees=money(ZERO),
-            broker_activity_id=activity.activity_id,
-        )
-
-
 def _late(report: OrderReport, ended: ClosedOrder, *, is_leg: bool) -> Iterator[OrderReport]:
     """Yield what the broker has of an order that the log has ended, where it matters.
 
@@ -162,18 +128,20 @@ def _moving_legs(state: AccountState, books: BrokerBooks) -> set[str]:
 
 def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Iterator[str]:
     theirs = {position.symbol: position.quantity for position in books.positions}
+    gone = {symbol for symbol in state.positions if theirs.get(symbol, ZERO) == 0}
+    ending = {symbol for symbol in gone if _awaits_its_end(symbol, books.asked_at)}
+    # What became of them, and so of their shares, is told later.
+    moving = moving | ending | {option["root"] for one in ending if (option := OCC.match(one))}
     for symbol in sorted(state.positions.keys() | theirs.keys()):
         held = state.positions.get(symbol)
         ours, has = ZERO if held is None else held.quantity, theirs.get(symbol, ZERO)
-        if symbol in moving or (has == 0 and _awaits_its_end(symbol, books.asked_at)):
-            continue
-        if ours != has:
+        if symbol not in moving and ours != has:
             yield f"the broker holds {_text(has)} of {symbol}, our log {_text(ours)}"
 
 
 def _awaits_its_end(symbol: str, now: datetime) -> bool:
     """Whether a contract has just expired: the broker says how it ended days later."""
-    option = _OCC.fullmatch(symbol)
+    option = OCC.fullmatch(symbol)
     if option is None:
         return False
     expiry = datetime.strptime(option["expiry"], "%y%m%d").date()  # noqa: DTZ007 -- a day, no time

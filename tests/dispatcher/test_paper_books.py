@@ -188,6 +188,47 @@ def test_an_option_that_expires_leaves_the_books_once(desk: Desk) -> None:
     assert halts(events) == []
 
 
+@pytest.mark.parametrize(
+    ("how", "right", "kind"),
+    [
+        pytest.param("OPEXC", "C", AdjustmentKind.EXERCISE, id="exercised call"),
+        pytest.param("OPASN", "P", AdjustmentKind.ASSIGNMENT, id="assigned put"),
+    ],
+)
+def test_an_option_that_becomes_shares_changes_both_holdings_once(
+    desk: Desk, how: str, right: str, kind: AdjustmentKind
+) -> None:
+    # given: a contract that was bought
+    account = desk.open_account(tuning=OFTEN)
+    expiry = (SystemClock().now() + timedelta(days=20)).date()
+    symbol = f"MSFT{expiry:%y%m%d}{right}00105000"
+    desk.alpaca.instrument(symbol, open_interest="5000")
+    desk.alpaca.quote(symbol, bid="4.95", ask="5.05", volume="5000")
+    named = an_option(symbol=symbol, strike=Decimal(105), expiry=expiry)
+    instrument = InstrumentType.CALL if right == "C" else InstrumentType.PUT
+    desk.publish(advice(1, instrument_type=instrument, option=named, stop=None))
+
+    # when
+    with desk.running(account):
+        desk.world.await_ends(account, 1)
+        contracts = desk.world.state(account).positions[symbol].quantity
+        desk.alpaca.settle_option(desk.numbers[account], symbol, how)
+        desk.world.await_log(account, lambda events: len(adjusted(events)) == 2)
+        seen = looks(desk)
+        until(lambda: looks(desk) >= seen + 3)
+
+    # then: 100 shares a contract came (or went short) at the strike
+    events = desk.world.log(account)
+    assert [event.kind for event in adjusted(events)] == [kind, kind]
+    shares = contracts * 100 * (1 if right == "C" else -1)
+    held = desk.world.state(account).positions
+    assert [(one.symbol, one.quantity, one.average_price) for one in held.values()] == [
+        ("MSFT", shares, Decimal(105))
+    ]
+    assert halts(events) == []
+    assert [told.differences for told in looked(events) if told.differences] == []
+
+
 def test_books_that_cannot_be_had_stop_no_trading(desk: Desk) -> None:
     account = desk.open_account(tuning=OFTEN)
     desk.alpaca.fault("html", status=503, method="GET", path="/v2/positions", times=None)

@@ -13,8 +13,9 @@ from accounts.state import AccountState
 from brokers.books import Activity, ActivityKind, BrokerBooks
 from brokers.broker import BrokerAccount, BrokerPosition, OrderReport, OrderStatus
 from consumers.clock import SystemClock
+from consumers.dispatcher.option_ends import adjustments
 from consumers.dispatcher.reconciler import Found, Reconciler
-from consumers.dispatcher.reconciling import adjustments, compare, reconciled
+from consumers.dispatcher.reconciling import compare, reconciled
 from events.account import AdjustmentKind, PositionAdjusted
 from events.identifiers import BrokerOrderId, ClientOrderId
 from tests.builders import (
