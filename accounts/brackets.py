@@ -5,10 +5,12 @@ from the moment its entry is intended, so that the log knows them as ours whoeve
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 from accounts.draft import Draft, increment
+from accounts.extended_hours import in_session
 from accounts.limits import Brackets, Limits
 from accounts.orders import OpenOrder, OrderStatus
 from accounts.state import ZERO
@@ -37,35 +39,51 @@ _NONE: Final = Exits()
 
 
 def exits_of(
-    advice: RecommendationIssued, draft: Draft, quantity: Decimal, limits: Limits
+    advice: RecommendationIssued,
+    draft: Draft,
+    quantity: Decimal,
+    limits: Limits,
+    now: datetime,
 ) -> Exits:
     """Return the bracket of an order of `quantity`, or why it goes without one.
 
     Nothing is said where the account asks for none, or the advice names neither stop nor target.
     """
     asked = limits.brackets is not Brackets.OFF and not draft.closes
-    if not asked or (advice.stop is None and advice.target is None):
+    stop, target = advice.stop, advice.target
+    if not asked or (stop is None and target is None):
         return _NONE
-    if advice.instrument_type is not InstrumentType.STOCK:
-        return Exits(how="no bracket: the broker holds none for options")
-    if advice.stop is None or advice.target is None:
-        missing = "stop" if advice.stop is None else "target"
-        return Exits(how=f"no bracket: the advice names no {missing}, and a bracket needs both")
-    if quantity != quantity.to_integral_value():
-        return Exits(how=f"no bracket: {plain(quantity)} are no whole shares")
+    why_not = _why_not(advice, quantity, limits, now)
+    if stop is None or target is None or why_not is not None:
+        return Exits(how=f"no bracket: {why_not}")
     base = draft.market_price if draft.limit_price is None else draft.limit_price
     up = 1 if draft.side is Side.BUY else -1
-    stop = _towards_entry(advice.stop, ROUND_CEILING if up > 0 else ROUND_FLOOR)
-    target = _towards_entry(advice.target, ROUND_FLOOR if up > 0 else ROUND_CEILING)
-    if base is None or up * (base - stop) < LEAST_DISTANCE or up * (target - base) < LEAST_DISTANCE:
-        between = f"stop {plain(stop)} and target {plain(target)}"
-        return Exits(how=f"no bracket: {between} do not lie around {plain(base or ZERO)}")
+    stop = _rounded(stop, ROUND_CEILING if up > 0 else ROUND_FLOOR)  # towards the entry
+    target = _rounded(target, ROUND_FLOOR if up > 0 else ROUND_CEILING)
+    both = f"stop {plain(stop)} and target {plain(target)}"
+    if base is None or min(up * (base - stop), up * (target - base)) < LEAST_DISTANCE:
+        return Exits(how=f"no bracket: {both} do not lie around {plain(base or ZERO)}")
     return Exits(
-        how=f"the broker holds stop {plain(stop)} and target {plain(target)}",
+        how=f"the broker holds {both}",
         stop=stop,
         target=target,
         time_in_force=_TIMES_IN_FORCE[limits.brackets],
     )
+
+
+def _why_not(
+    advice: RecommendationIssued, quantity: Decimal, limits: Limits, now: datetime
+) -> str | None:
+    if advice.instrument_type is not InstrumentType.STOCK:
+        return "the broker holds none for options"
+    if advice.stop is None or advice.target is None:
+        missing = "stop" if advice.stop is None else "target"
+        return f"the advice names no {missing}, and a bracket needs both"
+    if quantity != quantity.to_integral_value():
+        return f"{plain(quantity)} are no whole shares"
+    if limits.extended_hours and not in_session(now):
+        return "the broker takes none outside the exchange's own hours"
+    return None
 
 
 def legs_of(entry: OpenOrder, account: AccountName) -> tuple[OpenOrder, ...]:
@@ -103,5 +121,5 @@ def legs_of(entry: OpenOrder, account: AccountName) -> tuple[OpenOrder, ...]:
     return leg(Leg.STOP, terms.stop_loss), leg(Leg.TARGET, terms.take_profit)
 
 
-def _towards_entry(price: Decimal, rounding: str) -> Decimal:
+def _rounded(price: Decimal, rounding: str) -> Decimal:
     return price.quantize(increment(price), rounding=rounding)

@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,8 @@ NEW_YORK: Final = ZoneInfo("America/New_York")
 OPENS: Final = time(9, 30)
 CLOSES: Final = time(16)
 CLOSES_EARLY: Final = time(13)
+EXTENDED_OPENS: Final = time(4)
+EXTENDED_BY: Final = timedelta(hours=4)
 _SATURDAY: Final = 5
 
 
@@ -38,6 +40,14 @@ def session(day: date) -> Session | None:
         return None
     closes = CLOSES_EARLY if day in half else CLOSES
     return Session(day, _utc(day, OPENS), _utc(day, closes))
+
+
+def extended(today: Session) -> tuple[datetime, datetime]:
+    """Return when trading around a session begins and ends (UTC): 4:00, four hours past the close.
+
+    That is 20:00 New York time, and 17:00 on a half day.
+    """
+    return _utc(today.day, EXTENDED_OPENS), today.close_at + EXTENDED_BY
 
 
 def exchange_day(at: datetime) -> date:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from accounts.brackets import Exits, exits_of
 from accounts.draft import order_symbol
+from accounts.extended_hours import may_extend
 from accounts.gates import GateInput, declined_by, evaluate, look_at
 from accounts.limits import Limits
 from accounts.state import ZERO, AccountState, OpenOrder
@@ -69,7 +70,7 @@ def decide(
     given = look_at(state, recommendation, market, limits, context.now)
     gates = evaluate(given)
     refused = declined_by(gates)
-    exits = exits_of(recommendation, given.draft, given.sized.quantity, limits)
+    exits = exits_of(recommendation, given.draft, given.sized.quantity, limits, context.now)
     terms = None if refused else _terms(given, context, exits)
     if terms is None or market is None:  # the second only for the type: sizing asks for prices
         return _declined(given, context, gates, refused)
@@ -156,6 +157,7 @@ def _terms(given: GateInput, context: DecisionContext, exits: Exits) -> OrderTer
         take_profit=exits.target,
         stop_loss=exits.stop,
         time_in_force=exits.time_in_force,
+        extended_hours=exits.stop is None and may_extend(advice, quantity, given.limits),
     )
 
 

@@ -86,7 +86,8 @@ class Limits:
     strategy may enter until the close. Every other threshold by strategy declines what it does
     not name, `confidence_min` too. Of the two daily losses the smaller one counts. An option's
     spread is a share of its mid, its premium US dollars for a contract, days to expiry are
-    calendar days. `disabled_gates` switches gates off by their names.
+    calendar days. `extended_hours` names the strategies that also trade stocks before the open and
+    after the close. `disabled_gates` switches gates off by their names.
 
     Raises:
         ValueError: A threshold makes no sense, or names a gate or an action that does not exist.
@@ -128,6 +129,7 @@ class Limits:
     option_days_to_expiry_max: Map[StrategyType, int] = _OPTION_DAYS_TO_EXPIRY_MAX
     order_type: OrderType = OrderType.LIMIT
     brackets: Brackets = Brackets.OFF
+    extended_hours: frozenset[str] = frozenset()
     sizing_method: SizingMethod = SizingMethod.RISK_SHARE
     risk_share_of_equity: Decimal = Decimal("0.02")
     fixed_notional: Decimal = Decimal(1_000)

@@ -8,6 +8,7 @@ from immutables import Map
 
 from accounts.gate_names import ACTIONS, ALWAYS_ON, GATE_NAMES
 from events.order import OrderType
+from events.recommendation import StrategyType
 from events.sanity import TICKER_PATTERN
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _RANGES: Final = (
 )
 
 
+_STRATEGIES: Final = frozenset(one.value for one in StrategyType if one is not StrategyType.UNKNOWN)
 _ALL_OF_IT_BPS: Final = 10_000
 
 
@@ -122,6 +124,10 @@ def _empty_ranges(limits: "Limits") -> Iterator[str]:
 def _unknown_names(limits: "Limits") -> Iterator[str]:
     for action in sorted(limits.action_allowed - ACTIONS):
         yield f"action_allowed names {action!r}, which is no action"
+    for strategy in sorted(limits.extended_hours - _STRATEGIES):
+        yield f"extended_hours names {strategy!r}, which is no strategy"
+    if limits.extended_hours and limits.order_type is OrderType.MARKET:
+        yield "extended_hours needs order_type LIMIT: no market order works outside the session"
     for gate in sorted(limits.disabled_gates - frozenset(GATE_NAMES)):
         yield f"disabled_gates names {gate!r}, which is no gate"
     for gate in sorted(limits.disabled_gates & ALWAYS_ON):

@@ -5,7 +5,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from accounts.calendar import NEW_YORK, session
+from accounts.calendar import NEW_YORK, extended, session
+from accounts.extended_hours import may_extend
 from accounts.gates.given import GateInput, declined, not_applicable, passed
 from accounts.state import ZERO, TradingStatus
 from accounts.words import dollars, plain
@@ -70,7 +71,8 @@ def vix_regime(given: GateInput) -> GateResult:
 def trading_hours(given: GateInput) -> GateResult:
     """Decline outside the exchange's session; entries also at its start and past their cut-off.
 
-    An option is not entered in the last half hour of the day on which it expires.
+    An option is not entered in the last half hour of the day on which it expires. Where the
+    account lets a strategy trade in extended hours, those are the session of its whole shares.
     """
     gate, now, limits = "trading_hours", given.now, given.limits
     strategy, option = given.recommendation.strategy_type, given.recommendation.option
@@ -81,6 +83,7 @@ def trading_hours(given: GateInput) -> GateResult:
         limits.entry_cutoff.get(strategy),
         limits.expiry_day_minutes_blocked if expires else 0,
         entry=not given.draft.closes,
+        around=may_extend(given.recommendation, given.sized.quantity, limits),
     )
     observed = f"{given.local_now.isoformat(' ')[:19]} New York"
     if found is None:
@@ -132,12 +135,19 @@ def _pnl_of_the_broker(given: GateInput) -> Decimal | None:
 
 @lru_cache(maxsize=1_024)  # the same few answers all day long
 def _hours(
-    day: date, minutes_blocked: int, cutoff: time | None, last_minutes_blocked: int, *, entry: bool
+    day: date,
+    minutes_blocked: int,
+    cutoff: time | None,
+    last_minutes_blocked: int,
+    *,
+    entry: bool,
+    around: bool,
 ) -> tuple[datetime, datetime, str, datetime, datetime] | None:
     today = session(day)
     if today is None:
         return None
-    opens, closes = today.open_at, today.close_at
+    begins, ends = extended(today) if around else (today.open_at, today.close_at)
+    opens, closes = begins, ends
     if entry:
         opens += timedelta(minutes=minutes_blocked)
         closes -= timedelta(minutes=last_minutes_blocked)
@@ -145,4 +155,4 @@ def _hours(
             closes = min(closes, datetime.combine(day, cutoff, NEW_YORK).astimezone(UTC))
     first, end = opens.astimezone(NEW_YORK), closes.astimezone(NEW_YORK)
     hours = f"{first:%H:%M} to before {end:%H:%M} New York"
-    return opens, closes, hours, today.open_at, today.close_at
+    return opens, closes, hours, begins, ends

@@ -33,6 +33,7 @@ def order_body(request: OrderRequest) -> dict[str, Any]:
         "time_in_force": TimeInForce(terms.time_in_force.lower()),
         "client_order_id": terms.client_order_id,
         "position_intent": _intent(terms),
+        "extended_hours": True if terms.extended_hours else None,
         **_bracket(terms),
     }
     if terms.order_type is OrderType.LIMIT and terms.limit_price is not None:
@@ -77,6 +78,8 @@ def _check(terms: OrderTerms) -> None:
     if (terms.take_profit is None) is not (terms.stop_loss is None):
         raise ValueError("a bracket needs both a stop and a target")
     bracket = terms.stop_loss is not None
+    if terms.extended_hours and (option or bracket or terms.order_type is not OrderType.LIMIT):
+        raise ValueError("extended hours are for single limit orders on stocks, for the day")
     if bracket and (option or terms.quantity != terms.quantity.to_integral_value()):
         raise ValueError(f"a bracket of {terms.quantity} {terms.symbol}: whole shares only")
 

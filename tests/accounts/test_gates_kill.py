@@ -1,9 +1,12 @@
 """The gates that stop everything."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from immutables import Map
 
+from accounts.calendar import NEW_YORK
 from accounts.limits import LARGE, TINY, Limits
 from accounts.state import AccountState
 from events.catalog import LogEvent
@@ -71,7 +74,7 @@ def test_an_account_that_was_never_opened_trades_nothing() -> None:
 
 def at(hour: int, minute: int = 0, second: int = 0, day: int = 16) -> datetime:
     """Return a time in New York on a day of March 2022, in summer time."""
-    return datetime(2022, 3, day, hour + 4, minute, second, tzinfo=UTC)
+    return datetime(2022, 3, day, 4, minute, second, tzinfo=UTC) + timedelta(hours=hour)
 
 
 @pytest.mark.parametrize(
@@ -193,3 +196,39 @@ def test_duplicate_position_has_nothing_against_an_exit() -> None:
 
     assert verdict("duplicate_position", asked) is NOT_APPLICABLE
     assert asked.draft.closes
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (at(3, 59, 59), DECLINED),
+        (at(4), PASSED),
+        (at(19, 59, 59), PASSED),
+        (at(20), DECLINED),
+        (at(11, day=19), DECLINED),
+        (datetime(2022, 11, 25, 21, 59, 59, tzinfo=UTC), PASSED),  # a half day, until 17:00
+        (datetime(2022, 11, 25, 22, tzinfo=UTC), DECLINED),
+    ],
+)
+def test_a_strategy_that_may_trades_before_the_open_and_after_the_close(
+    now: datetime, expected: Verdict
+) -> None:
+    swing = frozenset({"swing_trade"})
+    limits = replace(LARGE, extended_hours=swing, opening_minutes_blocked=0, entry_cutoff=Map())
+
+    assert verdict("trading_hours", given(limits=limits, now=now)) is expected
+    others = a_recommendation(strategy_type=StrategyType.CONSERVATIVE)
+    outside = not 9 < now.astimezone(NEW_YORK).hour < 13
+    if outside:
+        assert verdict("trading_hours", given(others, limits=limits, now=now)) is DECLINED
+        assert verdict("trading_hours", given(a_call(), limits=limits, now=now)) is DECLINED
+
+
+def test_a_fraction_is_not_sold_after_the_close() -> None:
+    limits = replace(LARGE, extended_hours=frozenset({"swing_trade"}))
+    bought = an_intent(quantity="2.5")
+    state = an_account(bought, a_fill(bought))
+
+    after = given(SELL, state=state, limits=limits, now=at(17))
+
+    assert verdict("trading_hours", after) is DECLINED

@@ -1,9 +1,12 @@
 """Alpaca's paper account against the fake: the contract, and what is its own."""
 
+import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -12,10 +15,10 @@ from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp
-from brokers.broker import Broker, BrokerPosition, OrderStatus
+from brokers.broker import Broker, BrokerPosition, OrderRequest, OrderStatus
 from brokers.errors import CredentialsRefused, OrderOutcomeUnclear, OrderRefused
-from events.identifiers import ClientOrderId
-from events.order import RejectionClass
+from events.identifiers import ClientOrderId, Leg
+from events.order import RejectionClass, TimeInForce
 from events.recommendation import InstrumentType
 from stack.alpaca_server.control import AlpacaControl
 from tests.brokers.contract import (
@@ -259,3 +262,65 @@ def test_books_hold_everything_that_was_asked_for(
     assert books.positions == (BrokerPosition(symbol="MSFT", quantity=Decimal(10)),)
     assert books.account.number == "PA1"
     assert books.asked_at == NOW
+
+
+def a_bracket(**changes: Any) -> OrderRequest:  # noqa: ANN401 -- any field of the terms
+    """Return a request to buy 10 shares with a stop at $95 and a target at $110."""
+    return a_request(
+        stop_loss=Decimal(95),
+        take_profit=Decimal("110.00"),
+        time_in_force=TimeInForce.GTC,
+        **changes,
+    )
+
+
+def test_a_bracket_is_one_post_and_its_legs_are_told_with_it_however_it_is_found(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl
+) -> None:
+    report = paper.submit(a_bracket())
+
+    [post] = alpaca.posts()
+    sent = json.loads(post["body"])
+    assert (sent["order_class"], sent["time_in_force"]) == ("bracket", "gtc")
+    assert sent["take_profit"] == {"limit_price": "110"}
+    assert sent["stop_loss"] == {"stop_price": "95"}
+    told = {leg.leg: leg.report.broker_order_id for leg in report.legs}
+    assert told.keys() == {Leg.STOP, Leg.TARGET}
+    found = settled(paper, report)
+    [listed] = paper.orders_since(NOW - timedelta(seconds=1))
+    for again in (found, listed):
+        assert {leg.leg: leg.report.broker_order_id for leg in again.legs} == told
+    assert {order.broker_order_id for order in paper.open_orders()} == set(told.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"quantity": Decimal("1.5")}, "whole shares only"),
+        ({"stop_loss": Decimal("95.001")}, "finer than"),
+        ({"take_profit": None}, "both a stop and a target"),
+        ({"extended_hours": True}, "single limit orders"),
+    ],
+)
+def test_a_bracket_that_the_broker_would_refuse_is_never_sent(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl, changes: dict[str, Any], why: str
+) -> None:
+    request = a_bracket()
+
+    with pytest.raises(OrderRefused, match=why):
+        paper.submit(replace(request, terms=replace(request.terms, **changes)))
+
+    assert alpaca.posts() == []
+
+
+def test_an_order_for_extended_hours_trades_after_the_close_and_another_waits(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl
+) -> None:
+    alpaca.set_time("2022-03-16T21:30:00Z")
+
+    late = paper.submit(a_request(extended_hours=True))
+    usual = paper.submit(a_request("tiny-2-entry"))
+
+    assert settled(paper, late).status is OrderStatus.FILLED
+    assert settled(paper, usual).status is OrderStatus.WORKING
+    assert [order["extended_hours"] for order in alpaca.orders("PA1")] == [True, False]
