@@ -9,11 +9,10 @@ isolation level, see the rows before or the rows after.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
-from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -25,6 +24,7 @@ from projections.faults import Unavailable, is_about_the_row, unavailable
 from projections.projection import Projection
 from projections.session import Connection, Session
 from projections.stage import Stage
+from projections.swap import Swap, note_differences, prepare, settle
 
 LOCK_TIMEOUT: Final = "5s"
 _ENGINE_TABLES: Final = ("projection_checkpoints", "parked_events")
@@ -42,43 +42,10 @@ SELECT indexrelid::REGCLASS::NAME, 0, 0, indisvalid, '', pg_get_indexdef(indexre
 FROM pg_index WHERE indrelid = %(table)s::REGCLASS
 ORDER BY 1, 2, 6
 """
-_COLUMNS: Final = """
-SELECT attname FROM pg_attribute
-WHERE attrelid = %s::REGCLASS AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-ORDER BY attnum
-"""
-_KEY: Final = """
-SELECT a.attname
-FROM (
-    SELECT indrelid, indkey
-    FROM pg_index
-    WHERE indrelid = %s::REGCLASS
-      AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
-    ORDER BY indisprimary DESC, indexrelid
-    LIMIT 1
-) AS i
-JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-"""
-_DELETE: Final = """
-DELETE FROM {table} AS l WHERE NOT EXISTS (
-    SELECT FROM {shadow}.{table} AS s WHERE {same_key} AND s.*::RECORD *= l.*::RECORD
-)
-"""
-_INSERT: Final = """
-INSERT INTO {table} ({columns})
-SELECT {columns} FROM {shadow}.{table} AS s
-WHERE NOT EXISTS (SELECT FROM {table} AS l WHERE {same_key})
-"""
-
 _STANDING: Final = (
     "SELECT topic, partition, next_offset FROM projection_checkpoints"
     " WHERE projection = %s ORDER BY topic, partition"
 )
-# A partition that the live projector takes up at this very moment keeps its own beginning: it
-# applies once more what is there already, which changes nothing.
-_BEGIN: Final = """
-INSERT INTO projection_checkpoints SELECT * FROM {}.projection_checkpoints ON CONFLICT DO NOTHING
-"""
 
 
 class RebuildUnderWay(Exception):  # noqa: N818 -- says what is the matter
@@ -89,14 +56,11 @@ class Unfit(Exception):  # noqa: N818 -- says what the rows are
     """Rows that were loaded do not fit indexes or merges: the engine has to find out which."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
-    """A parked event's place; `failure_id` only on one that failed."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where the live tables stand still for now."""
 
-    topic: str
-    partition: int
-    log_offset: int
-    failure_id: UUID | None
+    checkpoints: Mapping[Partition, int]
 
 
 def shadow_schema(projection: Projection) -> str:
@@ -117,6 +81,7 @@ class Shadow:
         self._projection = projection
         self.schema = shadow_schema(projection)
         self._made_of = ""
+        self._dsn = dsn
         self._live = Session(dsn, application_name="dispatcher-rebuild")
         self.session = Session(dsn, application_name="dispatcher-rebuild", schema=self.schema)
 
@@ -234,7 +199,33 @@ class Shadow:
                 )
 
     @contextmanager
-    def swapping(self) -> Iterator["Swap"]:
+    def comparing(self) -> Iterator["Comparison"]:
+        """Stop the live tables for as long as the new ones take to come to where they stand.
+
+        The caller brings them there; what differs is then found out without holding anybody up.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL cannot answer, or a lock was not to be had in time.
+        """
+        with _answering():
+            still = Session(self._dsn, application_name="dispatcher-rebuild")
+            try:
+                connection = still.connection()
+                connection.execute("SET statement_timeout = 0")
+                prepare(connection, self._projection, self.schema)
+                with ExitStack() as snapshot:
+                    with self.swapping() as swap:
+                        yield Comparison(swap.checkpoints)
+                        snapshot.enter_context(connection.transaction())
+                        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                        connection.execute("SELECT pg_current_snapshot()")
+                    note_differences(connection, self._projection, self.schema)
+                settle(connection, self._projection, self.schema)
+            finally:
+                still.close()
+
+    @contextmanager
+    def swapping(self) -> Iterator[Swap]:
         """Hold the transaction of the swap: the live projector stands still from here on.
 
         Raises:
@@ -310,83 +301,6 @@ class Shadow:
     def _checkpoints(self, connection: Connection, query: str) -> dict[Partition, int]:
         found = connection.execute(sql.SQL(query), (self._projection.name,)).fetchall()
         return {(str(topic), int(str(number))): int(str(at)) for topic, number, at in found}
-
-
-class Swap:
-    """The one transaction in which rows, parks and checkpoints change over."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        projection: Projection,
-        schema: str,
-        checkpoints: Mapping[Partition, int],
-    ) -> None:
-        """Stand where the live tables stand: at `checkpoints`, which nobody can move now."""
-        self._connection = connection
-        self._projection = projection
-        self._schema = schema
-        self.checkpoints = checkpoints
-
-    def parked_live(self) -> list[Parked]:
-        """Return what is parked in the live tables."""
-        return self._parked(sql.Identifier("parked_events"))
-
-    def parked_in_shadow(self) -> list[Parked]:
-        """Return what the new tables could not take."""
-        return self._parked(sql.Identifier(self._schema, "parked_events"))
-
-    def contents(self) -> int:
-        """Make the live tables equal to the new ones; return how many rows were written."""
-        changed = 0
-        for table in self._projection.tables:
-            name = sql.Identifier(table)
-            self._connection.execute(
-                sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(name)
-            )
-        for table in self._projection.tables:
-            changed += self._copy(table)
-        shadow = sql.Identifier(self._schema)
-        self._connection.execute(
-            "DELETE FROM parked_events WHERE projection = %s", (self._projection.name,)
-        )
-        self._connection.execute(
-            sql.SQL("INSERT INTO parked_events SELECT * FROM {}.parked_events").format(shadow)
-        )
-        self._connection.execute(sql.SQL(_BEGIN).format(shadow))
-        return changed
-
-    def _copy(self, table: str) -> int:
-        columns = [str(name) for (name,) in self._connection.execute(_COLUMNS, (table,))]
-        key = self._connection.execute(_KEY, (table,)).fetchall()
-        names = {
-            "table": sql.Identifier(table),
-            "shadow": sql.Identifier(self._schema),
-            "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
-            "same_key": sql.SQL(" AND ").join(
-                sql.SQL("s.{0} = l.{0}").format(sql.Identifier(str(column))) for (column,) in key
-            ),
-        }
-        deleted = self._connection.execute(sql.SQL(_DELETE).format(**names)).rowcount
-        return deleted + self._connection.execute(sql.SQL(_INSERT).format(**names)).rowcount
-
-    def _parked(self, table: sql.Identifier) -> list[Parked]:
-        found = self._connection.execute(
-            sql.SQL(
-                "SELECT topic, partition, log_offset, failure_id FROM {} WHERE projection = %s"
-                " ORDER BY topic, partition, log_offset"
-            ).format(table),
-            (self._projection.name,),
-        ).fetchall()
-        return [
-            Parked(
-                topic=str(topic),
-                partition=int(str(number)),
-                log_offset=int(str(offset)),
-                failure_id=failed if isinstance(failed, UUID) else None,
-            )
-            for topic, number, offset, failed in found
-        ]
 
 
 @contextmanager

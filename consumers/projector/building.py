@@ -1,12 +1,13 @@
 """New tables on their way to where the live ones stand."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import Any, NamedTuple
 
 from consumers.cluster import Cluster
 from consumers.evolve_code import digest
@@ -16,13 +17,15 @@ from consumers.projector.past import LogPast
 from consumers.projector.reading import committed_ends
 from events.codec import Codec
 from events.projection import ProjectionFailed
+from projections.apply import rows_of
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
 from projections.failures import FAILURES
 from projections.faults import CheckpointLost, FoldBehind
 from projections.projection import Projection
-from projections.record import Record
+from projections.record import Record, account_of
 from projections.shadow import Shadow
+from projections.swap import ABOUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,12 @@ class RebuildSettings:
     anew: bool = False
 
 
+class _OfAccount(NamedTuple):
+    """All that a fold's rows have in common."""
+
+    account_name: str | None
+
+
 @dataclass(slots=True)
 class Building:
     """One projection's new tables, on their way to `target`."""
@@ -57,6 +66,8 @@ class Building:
     target: dict[Partition, int] = field(default_factory=dict)
     records: int = 0
     is_over: bool = False
+    touched: dict[str, set[tuple[object, ...]]] | None = None
+    stopped_s: float = 0.0
 
     def aim(self, standing: dict[Partition, int]) -> None:
         """Go where the live tables stand, to the log's end where they stand nowhere yet."""
@@ -115,8 +126,27 @@ class Building:
             wanted = offset < self.target.get((topic, number), 0)
             if wanted and (topic, number, offset) not in self.skipped:
                 records.append(record)
+        self._note_touched(records)
         done = self._apply(records, positions)
         self.records += done.applied + done.failed + done.waiting
+
+    def _note_touched(self, records: list[Record]) -> None:
+        """Note which rows may change from now on, once the tables were compared."""
+        if self.touched is None:
+            return
+        for record in records:
+            for row in self._staged(record):
+                for table in self.projection.tables:
+                    key = tuple(getattr(row, column) for column in ABOUT[table])
+                    self.touched.setdefault(table, set()).add(key)
+
+    def _staged(self, record: Record) -> Iterable[Any]:
+        if self.projection.folding is not None:
+            return [_OfAccount(account_of(record.origin.topic))]
+        try:
+            return rows_of(self.projection, record)
+        except Exception:  # noqa: BLE001 -- it will be parked, which changes no row
+            return []
 
     def _apply(self, records: list[Record], positions: Offsets) -> Applied:
         while True:

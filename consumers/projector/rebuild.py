@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from consumers.errors import Refused, ServiceUnreachable
 from consumers.logs import get_log
@@ -15,12 +16,15 @@ from consumers.projector.recorder import ProjectionRecorder
 from events.codec import Codec
 from events.envelope import Origin
 from events.projection import ProjectionSettled, Settlement
-from projections.checkpoints import Partition
+from projections.checkpoints import Offsets, Partition
 from projections.failures import FAILURES, settlement_id
 from projections.faults import CheckpointLost, DatabaseUnavailable, Unavailable
 from projections.projection import Projection, events_read
 from projections.record import account_of
-from projections.shadow import Parked, RebuildUnderWay, Shadow, Unfit
+from projections.shadow import RebuildUnderWay, Shadow, Unfit
+from projections.swap import Parked
+
+_T = TypeVar("_T")
 
 OnProgress = Callable[[int, int], None]
 """Called with the offsets applied and the offsets to apply, by now."""
@@ -37,7 +41,7 @@ class Rebuilt:
 
     Of the offsets that the tables stand behind, `kept` were there already, from a rebuild that was
     interrupted. `rows_changed` counts live rows deleted or written by the swap; for `swap_ms` the
-    live projector stood still. Readers never waited.
+    live projector stood still, before the comparison and in the swap. Readers never waited.
     """
 
     projection: str
@@ -164,7 +168,8 @@ def _finish(
 ) -> Rebuilt:
     one.shadow.analyze()
     try:
-        rebuilt, over = _swap_patiently(history, recorder, one)
+        _patiently(one, partial(_compare, history, one))
+        rebuilt, over = _patiently(one, partial(_swap, history, recorder, one))
     except Refused:
         one.is_over = True  # the next one may find the cause mended
         raise
@@ -174,18 +179,32 @@ def _finish(
     return rebuilt
 
 
-def _swap_patiently(
-    history: History, recorder: ProjectionRecorder, one: Building
-) -> tuple[Rebuilt, list[Parked]]:
-    """Swap; where somebody holds a lock for long, let the projector breathe and try again."""
+def _patiently(one: Building, act: Callable[[], _T]) -> _T:
+    """Act; where somebody holds a lock for long, let the projector breathe and try again."""
     for _ in range(_SWAPS_MAX - 1):
         try:
-            return _swap(history, recorder, one)
+            return act()
         except DatabaseUnavailable as error:
             if error.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise
             get_log().warning("rebuild_waits_for_a_lock", projection=one.projection.name)
-    return _swap(history, recorder, one)
+    return act()
+
+
+def _compare(history: History, one: Building) -> None:
+    """Find out what differs before the swap: then it is short, however long the tables are."""
+    one.touched = None
+    with one.shadow.comparing() as still:
+        began = time.perf_counter()
+        _come_to(history, one, still.checkpoints)
+        one.touched = {}
+        one.stopped_s = time.perf_counter() - began
+
+
+def _come_to(history: History, one: Building, checkpoints: Offsets) -> None:
+    one.aim(dict(checkpoints))
+    for chunk in history.read(one.engine.checkpoints, one.target):
+        one.feed(chunk)
 
 
 def _swap(
@@ -194,9 +213,7 @@ def _swap(
     """Swap; return what came of it, and the failures that are over."""
     with one.shadow.swapping() as swap:
         began = time.perf_counter()
-        one.aim(dict(swap.checkpoints))
-        for chunk in history.read(one.engine.checkpoints, one.target):
-            one.feed(chunk)
+        _come_to(history, one, swap.checkpoints)
         one.require_all_there()
         live, parked = swap.parked_live(), swap.parked_in_shadow()
         _require_no_more_parked(one, live, parked)
@@ -204,7 +221,7 @@ def _swap(
         for event in parked:
             if event.failure_id is not None and event.failure_id not in known:
                 recorder(one.failures[event.failure_id])
-        changed = swap.contents()
+        changed = swap.contents(one.touched or {})
     took = time.perf_counter() - began
     still = {_place(event) for event in parked}
     over = [event for event in live if event.failure_id is not None and _place(event) not in still]
@@ -216,7 +233,7 @@ def _swap(
         parked=len(parked),
         parked_cleared=len({_place(event) for event in live} - still),
         skipped=len(one.skipped),
-        swap_ms=round(took * 1000, 1),
+        swap_ms=round((one.stopped_s + took) * 1000, 1),
     )
     return rebuilt, over
 

@@ -27,6 +27,7 @@ from events.projection import ProjectionSettled, Settlement
 from projections.catalog import PROJECTIONS, projection_named
 from projections.projection import Projection
 from projections.shadow import Shadow
+from projections.swap import ABOUT
 from tests.projections.driving import rows
 from tests.projections.projecting import World, projecting
 from tests.projections.story import NOW, Log
@@ -312,6 +313,13 @@ def test_what_still_cannot_be_applied_stays_parked(world: World) -> None:
 
     assert content(world.database) == before
     assert rows(world.database, "parked_events") == parked
+
+
+def test_every_table_says_which_of_its_rows_staged_rows_can_change() -> None:
+    for projection in PROJECTIONS:
+        for table in projection.tables:
+            for stage in projection.stages:
+                assert projection.folding or set(ABOUT[table]) <= set(stage.row.__annotations__)
 
 
 def test_a_skipped_event_is_left_out(world: World) -> None:
