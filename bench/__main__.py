@@ -1,4 +1,4 @@
-"""Measure: ``python -m bench [--quick|--full] [--only decide] [--json FILE]``."""
+"""Measure: ``python -m bench [--quick|--full] [--only decide|project|rebuild] [--json FILE]``."""
 
 import sys
 import time
@@ -11,11 +11,13 @@ from typing import Final
 from bench.deciding import deciding
 from bench.halting import halting
 from bench.hand_over import handing_over
+from bench.live import living
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
 from bench.rebuilding import rebuilding
 from bench.results import Figure, as_json, as_table, dump
 from bench.services import services
+from bench.visible import becoming_visible
 from consumers.registry import register
 from stack.up import StackAddresses
 
@@ -25,6 +27,11 @@ _1M: Final = 1_000_000
 _5M: Final = 5_000_000
 _ROUNDS: Final = 3
 _DECIDING_ROUNDS: Final = 60
+_ALONE: Final = {
+    "decide": (),
+    "project": ("project", "live", "visible"),
+    "rebuild": ("rebuild",),
+}
 
 
 def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
@@ -33,10 +40,7 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
         for clock in ("system", "historical"):
             for size in plan["dispatch"]:
                 yield from dispatching(addresses, clock, size, Path(directory))
-    for size in plan["project"]:
-        yield from projecting(addresses, size)
-    for size in plan["rebuild"]:
-        yield from rebuilding(addresses, size)
+    yield from _measure_projectors(addresses, plan)
     for size in plan["one_at_a_time"]:
         yield from one_at_a_time(addresses, size.records)
     for size in plan["halt"]:
@@ -46,6 +50,17 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
     for size in plan["hand_over"]:
         yield from handing_over(addresses, size.records)
     yield from _measure_neighbours(addresses, plan)
+
+
+def _measure_projectors(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
+    for size in plan["project"]:
+        yield from projecting(addresses, size)
+    for size in plan["rebuild"]:
+        yield from rebuilding(addresses, size)
+    for size in plan["live"]:
+        yield from living(addresses, size.records, size.rounds)
+    for size in plan["visible"]:
+        yield from becoming_visible(addresses, size.records)
 
 
 def _measure_neighbours(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
@@ -63,6 +78,8 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "dispatch": sizes,
             "project": sizes,
             "rebuild": [Size(_100K, 1), Size(_1M, 1), Size(_5M, 1)],
+            "live": [Size(_100K, _ROUNDS)],
+            "visible": [Size(500, 1)],
             "one_at_a_time": [Size(1000, 1)],
             "halt": [Size(500, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
@@ -74,6 +91,8 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "dispatch": [Size(_10K, 1)],
         "project": [Size(_10K, _ROUNDS)],
         "rebuild": [Size(_10K, 1)],
+        "live": [Size(2 * _10K, _ROUNDS)],
+        "visible": [Size(100, 1)],
         "one_at_a_time": [Size(200, 1)],
         "halt": [Size(100, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
@@ -91,10 +110,10 @@ def main(arguments: list[str]) -> int:
     size.add_argument("--full", action="store_true", help="10k, 100k and 1M records: hours")
     parser.add_argument(
         "--only",
-        choices=["decide", "rebuild"],
-        help="decisions alone, without any service; or rebuilds alone",
+        choices=[*_ALONE],
+        help="decisions alone, without any service; or what projectors do, or rebuilds, alone",
     )
-    parser.add_argument("--records", type=int, metavar="N", help="with --only rebuild: so many")
+    parser.add_argument("--records", type=int, metavar="N", help="rebuild so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON object here")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
@@ -106,16 +125,17 @@ def main(arguments: list[str]) -> int:
             elapsed = time.monotonic() - began
             sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
 
-    if asked.only != "rebuild":
+    plan = plan_of(full=asked.full)
+    if asked.records:
+        plan["rebuild"] = [Size(asked.records, 1)]
+    if asked.only is not None:
+        plan = {name: plan[name] if name in _ALONE[asked.only] else [] for name in plan}
+    if asked.only in (None, "decide"):
         note(deciding(_DECIDING_ROUNDS))
-    if asked.only == "rebuild":
+    if asked.only != "decide":
         with services() as addresses:
             register(addresses.registry_url)
-            note(rebuilding(addresses, Size(asked.records or _100K, 1)))
-    if asked.only is None:
-        with services() as addresses:
-            register(addresses.registry_url)
-            note(measure(addresses, plan_of(full=asked.full)))
+            note(measure(addresses, plan))
     found = as_json(figures)
     sys.stdout.write(as_table(found))
     if asked.json is not None:

@@ -26,7 +26,7 @@ from projections.projection import Projection
 from projections.session import Connection, Session
 from projections.stage import columns_of, copy_text
 
-_BATCH: Final = 2000
+BATCH: Final = 2000
 _STAND_IN: Final = 5_432_100
 _STAND_IN_TEXT: Final = str(_STAND_IN).encode()
 _Place: TypeAlias = tuple[int, list[tuple[str, bytes]]]
@@ -51,7 +51,7 @@ def project(
         build="bench",
         group=f"projector-{dsn.rpartition('/')[2]}",
         projections=tuple(projection_named(name) for name in projections),
-        batch_records_max=_BATCH,
+        batch_records_max=BATCH,
     )
     began = time.monotonic()
 
@@ -82,14 +82,14 @@ def project_floor(
         if any(one.reads(topic) for one in wanted)
     }
     connection = Session(dsn).connection()
-    copies = _create_tables(connection, wanted)
+    copies = create_tables(connection, wanted)
     consumer = Consumer(consumer_config(bootstrap_servers, cluster.group("floor")))
     ends = {topic: end_offset(consumer, topic) for topic in finished}
     consumer.assign([TopicPartition(topic, 0, 0) for topic in finished])
     records, reached = 0, dict.fromkeys(finished, 0)
     began = time.monotonic()
     while any(reached[topic] < end for topic, end in ends.items()):
-        batch = consume_batch(consumer, _BATCH, 0.2)
+        batch = consume_batch(consumer, BATCH, 0.2)
         texts = defaultdict[str, list[bytes]](list)
         for message in batch.messages:
             topic, offset = partition_of(message)[0], offset_of(message)
@@ -139,7 +139,7 @@ def _rows(
     ]
 
 
-def _create_tables(connection: Connection, wanted: list[Projection]) -> dict[str, sql.SQL]:
+def create_tables(connection: Connection, wanted: list[Projection]) -> dict[str, sql.SQL]:
     """Create a bare table with its key for every stage that gets rows; return their COPYs."""
     connection.execute("CREATE TABLE floor_checkpoint (next_offset BIGINT)")
     connection.execute("INSERT INTO floor_checkpoint VALUES (0)")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import dispatching, halting, projecting, rebuilding, rebuilding_live, restarting
+from bench import dispatching, halting, live, projecting, rebuilding, rebuilding_live, restarting
 from consumers.logs import configure_logs
 
 TASKS: Final[Mapping[str, Callable[..., None]]] = {
@@ -23,6 +23,8 @@ TASKS: Final[Mapping[str, Callable[..., None]]] = {
     "rebuild": rebuilding.rebuild_tables,
     "rebuild_decode": rebuilding.decode_all,
     "verify": rebuilding.verify_tables,
+    "project_shared": live.project_shared,
+    "copy_bare": live.copy_bare,
     "restart": restarting.restart,
     "fold": restarting.fold,
     "fold_floor": restarting.fold_floor,
