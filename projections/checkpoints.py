@@ -49,7 +49,7 @@ def move(connection: Connection, projection: str, *, known: Offsets, to: Offsets
         CheckpointLost: At least one stands further on: another projector was here.
         CheckpointRewound: None stands further on, at least one further back.
     """
-    partitions = sorted(to)
+    topics, numbers, before, after = _columns(known, to)
     moved = connection.execute(
         """
         UPDATE projection_checkpoints AS c
@@ -61,23 +61,60 @@ def move(connection: Connection, projection: str, *, known: Offsets, to: Offsets
           AND c.partition = m.partition
           AND c.next_offset = m.known_offset
         """,
-        (
-            [topic for topic, _ in partitions],
-            [number for _, number in partitions],
-            [known[partition] for partition in partitions],
-            [to[partition] for partition in partitions],
-            projection,
-        ),
+        (topics, numbers, before, after, projection),
     ).rowcount
-    if moved == len(partitions):
+    if moved == len(to):
         return
-    found = read(connection, projection, partitions)
-    for partition in partitions:
+    found = read(connection, projection, to)
+    for partition in sorted(to):
         if partition not in found or found[partition] > known[partition]:
             raise lost(projection, partition)
     raise CheckpointRewound(
         f"PostgreSQL lost the end of projection {projection!r} in a crash; the log still has it"
     )
+
+
+def pass_on(connection: Connection, projection: str, *, known: Offsets, to: Offsets) -> bool:
+    """Move checkpoints past what says nothing, in a statement of its own; whether they moved.
+
+    They do not where one stands elsewhere or anything waits of its topic: `move` in a transaction
+    finds out what is to be done.
+    """
+    topics, numbers, before, after = _columns(known, to)
+    moved = connection.execute(
+        """
+        WITH standing AS (
+            SELECT c.topic, c.partition, m.known_offset, m.next_offset
+            FROM projection_checkpoints AS c
+            JOIN unnest(%(topics)s::TEXT[], %(numbers)s::INTEGER[], %(before)s::BIGINT[],
+                        %(after)s::BIGINT[]) AS m (topic, partition, known_offset, next_offset)
+              ON c.topic = m.topic AND c.partition = m.partition
+            WHERE c.projection = %(projection)s
+              AND c.next_offset = m.known_offset
+              AND NOT EXISTS (
+                  SELECT FROM parked_events AS p
+                  WHERE p.projection = c.projection AND p.topic = c.topic
+              )
+        )
+        UPDATE projection_checkpoints AS c
+        SET next_offset = s.next_offset
+        FROM standing AS s
+        WHERE c.projection = %(projection)s
+          AND c.topic = s.topic
+          AND c.partition = s.partition
+          AND c.next_offset = s.known_offset
+          AND (SELECT count(*) FROM standing) = %(count)s
+        """,
+        {
+            "projection": projection,
+            "topics": topics,
+            "numbers": numbers,
+            "before": before,
+            "after": after,
+            "count": len(to),
+        },
+    ).rowcount
+    return moved == len(to)
 
 
 def lost(projection: str, partition: Partition) -> CheckpointLost:
@@ -86,4 +123,14 @@ def lost(projection: str, partition: Partition) -> CheckpointLost:
     return CheckpointLost(
         f"another projector has moved the checkpoint of projection {projection!r} "
         f"in {topic}[{number}]; only one may run: this one stops, and its batch is undone"
+    )
+
+
+def _columns(known: Offsets, to: Offsets) -> tuple[list[str], list[int], list[int], list[int]]:
+    partitions = sorted(to)
+    return (
+        [topic for topic, _ in partitions],
+        [number for _, number in partitions],
+        [known[partition] for partition in partitions],
+        [to[partition] for partition in partitions],
     )

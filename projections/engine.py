@@ -185,7 +185,7 @@ class Engine:
         if not fresh.items and not goal:
             return Applied()
         self._catch_up(fresh)
-        return self._write(fresh, goal)
+        return self._pass(fresh, goal) or self._write(fresh, goal)
 
     def _catch_up(self, fresh: Prepared) -> None:
         """Bring folds to the checkpoints; those of waiting topics stay where they wait."""
@@ -198,6 +198,21 @@ class Engine:
             raise unavailable(error) from error
         wanted = {place: self._known[place] for place in behind if place[0] not in stuck}
         self._folds.catch_up(wanted, records_max=RECORDS_AT_ONCE_MAX)
+
+    def _pass(self, batch: Prepared, goal: Offsets) -> Applied | None:
+        """Go past what says nothing, in one statement; None where it takes a transaction."""
+        if not batch.says_nothing or (batch.items and self.projection.folding is not None):
+            return None
+        to = {**batch.after, **goal}
+        _, ahead = self._folds.told((), known=self._known, to=to)
+        with self._answered() as doubtful:
+            connection = self._session.connection()
+            doubtful.update(to)
+            if not checkpoints.pass_on(connection, self.projection.name, known=self._known, to=to):
+                return None
+        self._known.update(to)
+        self._folds.keep(ahead)
+        return Applied(applied=len(batch.items))
 
     def _write(self, batch: Prepared, goal: Offsets) -> Applied:
         try:
@@ -248,13 +263,20 @@ class Engine:
     @contextmanager
     def _transaction(self, to: Offsets) -> Iterator[Connection]:
         """Hold a transaction that moves the checkpoints first, and so their rows' locks."""
-        committing = False
-        try:
+        with self._answered() as doubtful:
             connection = self._session.connection(self.projection.stages)
             with connection.transaction():
                 checkpoints.move(connection, self.projection.name, known=self._known, to=to)
                 yield connection
-                committing = True
+                doubtful.update(to)
+        self._known.update(to)
+
+    @contextmanager
+    def _answered(self) -> Iterator[dict[Partition, int]]:
+        """Remember, where PostgreSQL gives no answer, the moves that it may have made: `resume`."""
+        doubtful: dict[Partition, int] = {}
+        try:
+            yield doubtful
         except Unavailable:
             self._interrupted = True
             raise
@@ -262,6 +284,5 @@ class Engine:
             if is_about_the_row(error):
                 raise
             self._interrupted = True
-            self._doubtful = dict(to) if committing else {}
+            self._doubtful = doubtful
             raise unavailable(error) from error
-        self._known.update(to)

@@ -52,6 +52,11 @@ class Prepared:
         if self._texts is None:
             self._texts = self._rendered()
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no record becomes a row, and none made trouble."""
+        return not any(item.rows or item.error for item in self.items)
+
     def texts(self) -> Texts:
         """Return the rows as COPY reads them, by where they go.
 

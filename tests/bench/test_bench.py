@@ -27,7 +27,10 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     addresses = StackAddresses(
         services.bootstrap_servers, services.registry_url, services.postgres_dsn
     )
-    tiny = {name: [Size(40, 1)] for name in plan_of(full=False)} | {"hand_over": [Size(1, 1)]}
+    tiny = {name: [Size(40, 1)] for name in plan_of(full=False)} | {
+        "hand_over": [Size(1, 1)],
+        "visible": [Size(2, 1)],
+    }
 
     figures = list(measure(addresses, tiny))
 

@@ -300,3 +300,37 @@ def test_what_is_not_the_event_s_fault_is_waited_for(error: type[Exception]) -> 
 )
 def test_what_is_the_event_s_fault_is_parked(error: type[Exception]) -> None:
     assert is_about_the_row(error())
+
+
+def test_records_that_say_nothing_move_the_checkpoint_and_no_further_than_a_waiting_topic_s(
+    database: str,
+) -> None:
+    log = Log(AccountName("tiny"))
+    for number in (1, 2, 3):
+        log.declined(number)
+    large = Log(AccountName("large"))
+    large.declined(1)
+    stream = [*log.records(), *large.records()]
+    driver = Driver(database, EXECUTIONS)
+    driver.begin(stream)
+    run(
+        database,
+        "INSERT INTO parked_events (projection, topic, partition, log_offset, account_name,"
+        " headers) VALUES ('executions', 'dispatch.events.tiny', 0, 0, 'tiny', '[]')",
+    )
+
+    first = driver.engine.apply(stream[1:], {**after(stream), ("dispatch.events.large", 0): 5})
+    run(database, "DELETE FROM parked_events")
+    second = driver.engine.apply([], {("dispatch.events.tiny", 0): 9})
+    other = Driver(database, EXECUTIONS)
+    other.begin(stream)
+    other.engine.apply([], {("dispatch.events.tiny", 0): 11, ("dispatch.events.large", 0): 6})
+    with pytest.raises(CheckpointLost):
+        driver.engine.apply([], {("dispatch.events.tiny", 0): 10, ("dispatch.events.large", 0): 7})
+    other.close()
+    driver.close()
+
+    assert first == Applied(applied=1, waiting=2)
+    assert second == Applied()
+    found = rows(database, "projection_checkpoints", "topic")
+    assert [row["next_offset"] for row in found] == [6, 11]
