@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from bench.__main__ import main, measure, plan_of
 from bench.deciding import book
 from bench.measure import Size
+from bench.rebuilding import rebuilding
 from bench.results import Figure, Run, as_json, as_table, compare, dump
 from bench.story import cycle_of_events, history
 from events.catalog import LogEvent
@@ -30,6 +32,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     tiny = {name: [Size(40, 1)] for name in plan_of(full=False)} | {
         "hand_over": [Size(1, 1)],
         "visible": [Size(2, 1)],
+        "rebuild": [],
     }
 
     figures = list(measure(addresses, tiny))
@@ -47,6 +50,23 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
         assert isinstance(figure["unit"], str), name
         assert (figure["floor"] is None) == (figure["ratio"] is None), name
     assert all(f"{name}.40.peak_memory" in found for name in MEASURED[:4])
+
+
+@pytest.mark.skipif(
+    not os.environ.get("DISPATCHER_TEST_SWEEP"), reason="a rebuild beside live traffic: a minute"
+)
+def test_a_rebuild_beside_traffic_is_gone_on_with_and_leaves_no_row_that_differs(
+    services: Services,
+) -> None:
+    addresses = StackAddresses(
+        services.bootstrap_servers, services.registry_url, services.postgres_dsn
+    )
+
+    found = {figure.name: figure.value for figure in rebuilding(addresses, Size(24_000, 1))}
+
+    assert found["rebuild.24k.verify.differing"] == found["rebuild.24k.live.differing"] == 0
+    assert found["rebuild.24k.live.kept"] > 0
+    assert found["rebuild.24k.live.reader.fewer"] == 0
 
 
 def test_a_ratio_is_the_share_of_the_floor_and_medians_count() -> None:
