@@ -78,7 +78,8 @@ def _waits(
     codec = Codec(RegistrySchemaSource(addresses.registry_url))
     told: dict[str, Any] = {"projections": [one.name for one in PROJECTIONS]}
     with (
-        Ground.prepared(addresses, "real", "bare") as ground,
+        Ground.prepared(addresses, "real") as ground,
+        Ground.prepared(addresses, "bare") as elsewhere,  # the projector reads every log here
         database(addresses) as dsn,
         running_task(
             "project_shared",
@@ -91,7 +92,7 @@ def _waits(
         psycopg.connect(dsn, autocommit=True) as connection,
     ):
         next(iter(projector.stdout or ()))
-        real, bare = _Log(ground, "real"), _Log(ground, "bare")
+        real, bare = _Log(ground, "real"), _Log(elsewhere, "bare")
         reader = Consumer(consumer_config(addresses.bootstrap_servers, "nobody"))
         reader.assign([TopicPartition(bare.topic, 0, 0)])
         connection.execute("CREATE TABLE bare (number BIGINT)")
