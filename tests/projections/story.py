@@ -198,6 +198,14 @@ class Log:
             )
         )
 
+    def bracketed(self, recommendation: int) -> None:
+        """Append an intent whose stop and target the broker is to hold."""
+        self.intended(recommendation)
+        plain = self.events.pop()
+        assert isinstance(plain, OrderIntended)
+        terms = replace(plain.terms, stop_loss=Decimal(98), take_profit=Decimal(104))
+        self.append(replace(plain, terms=terms, exits="held by the broker"))
+
     def accepted(self, recommendation: int, *, leg: Leg = Leg.ENTRY) -> None:
         self.append(
             OrderAccepted(

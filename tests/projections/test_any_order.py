@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.identifiers import AccountName
+from events.identifiers import AccountName, Leg
+from events.order import Side
 from projections.apply import empty_stages, merge, render, rows_of
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
@@ -61,6 +62,14 @@ def declined(log: Log, number: int) -> None:
     log.declined(number)
 
 
+def closed_at_its_target(log: Log, number: int) -> None:
+    log.bracketed(number)
+    for leg in (Leg.ENTRY, Leg.STOP, Leg.TARGET):
+        log.accepted(number, leg=leg)
+    log.filled(number, "10", "100")
+    log.filled(number, "10", "104", leg=Leg.TARGET, side=Side.SELL)
+
+
 def a_run_and_an_incident(log: Log, _: int) -> None:
     log.started()
     log.incident()
@@ -78,6 +87,7 @@ LIVES: Final[list[Callable[[Log, int], None]]] = [
     failed_with_an_order,
     rejected,
     declined,
+    closed_at_its_target,
     a_run_and_an_incident,
     imported_from_the_old_ledger,
 ]
