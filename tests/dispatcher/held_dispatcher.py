@@ -171,11 +171,11 @@ def hold_in_the_loop(where: Hold, fifos: Fifos) -> None:
     module: Any = tenure
     sound = module.Tenure._decide  # noqa: SLF001 -- before it asks for the time
 
-    def decide(seat: Any, *rest: object) -> object:  # noqa: ANN401 -- as above
+    def decide(seat: Any, *rest: object, **more: object) -> object:  # noqa: ANN401 -- as above
         executed = seat._log.state.ends.executed  # noqa: SLF001 -- as above
         if seat.held and (executed or where is Hold.BEFORE_THE_DECISION_COMMITS):
             fifos.hold()
-        return sound(seat, *rest)
+        return sound(seat, *rest, **more)
 
     module.Tenure._decide = decide  # noqa: SLF001 -- as above
 
