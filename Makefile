@@ -21,7 +21,7 @@ check: $(READY) ## style, types, walls and the pure core: seconds, no services
 	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config tests/deploy
 
 sweep: $(READY) ## the tests that repeat, at their full numbers
-	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/accounts tests/acceptance tests/dispatcher tests/legacy tests/projections $(ARGS)
+	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/accounts tests/acceptance tests/bench tests/dispatcher tests/legacy tests/projections $(ARGS)
 
 bench: $(READY) ## figures beside their floors, docs/benchmarks.md; ARGS=--full: every size
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,5 +1,4 @@
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -52,9 +51,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     assert all(f"{name}.40.peak_memory" in found for name in MEASURED[:4])
 
 
-@pytest.mark.skipif(
-    not os.environ.get("DISPATCHER_TEST_SWEEP"), reason="a rebuild beside live traffic: a minute"
-)
+@pytest.mark.sweep
 def test_a_rebuild_beside_traffic_is_gone_on_with_and_leaves_no_row_that_differs(
     services: Services,
 ) -> None:

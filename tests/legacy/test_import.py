@@ -360,7 +360,7 @@ def test_an_import_that_is_killed_goes_on_where_its_log_ends(
     )
 
 
-@pytest.mark.skipif(not os.environ.get("DISPATCHER_TEST_SWEEP"), reason="minutes")
+@pytest.mark.sweep
 def test_an_import_killed_at_any_moment_ends_with_every_row_once(
     world: World, make_database: MakeDatabase
 ) -> None:
