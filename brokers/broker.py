@@ -1,24 +1,35 @@
 """What a broker must be able to do, whoever it is. One contract suite runs on every broker."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from events.decision import MarketSeen
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg
 from events.order import OrderTerms, Side
 from events.recommendation import OptionQuote, RecommendationIssued
 
+LastWord: TypeAlias = Callable[[], None]
+"""Asked when a request could go out at once: raises where it must not go out any more."""
+
+
+def anything_goes() -> None:
+    """Let a request go out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
-    """One order to place, at the clock's time `sent_at`."""
+    """One order to place, at the clock's time `sent_at`.
+
+    `last_word` is asked by the broker as the very last thing before the order goes out.
+    """
 
     terms: OrderTerms
     sent_at: datetime
+    last_word: LastWord = field(default=anything_goes, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +117,9 @@ class Broker(Protocol):
 
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order: one call is at most one request on the wire, never a retry.
+
+        It asks `request.last_word` once, when all that takes time is done and before anything of
+        the order has gone out; what that raises is raised, and proves that nothing was sent.
 
         Raises:
             OrderRefused: The broker does not want it.

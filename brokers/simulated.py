@@ -67,6 +67,7 @@ class SimulatedBroker:
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order; see `Broker.submit`."""
         with self._lock, self._ledger.exclusive():
+            request.last_word()
             order = request.terms
             if self._ledger.find(ClientOrderId(order.client_order_id)) is not None:
                 raise DuplicateOrder(f"client_order_id {order.client_order_id} must be unique")

@@ -64,7 +64,7 @@ class AlpacaPaperBroker:
             raise OrderRefused(
                 f"not sent: {error}", rejection_class=RejectionClass.VALIDATION
             ) from error
-        reply = self.http.send("POST", "/v2/orders", body=body)
+        reply = self.http.send("POST", "/v2/orders", body=body, last_word=request.last_word)
         answer, order = _post_answer(reply, request.terms.client_order_id)
         verdict = classify(answer)
         if verdict.outcome is Outcome.ACCEPTED and order is not None:

@@ -5,7 +5,6 @@ malformed body after the order was accepted. Its models are used; its way of sen
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,18 +20,17 @@ from requests import (
     Response,
     Session,
 )
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from brokers.alpaca.bodies import exact_json
 from brokers.alpaca.classify import Breakage
+from brokers.alpaca.connection import Adapter, bounded
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
+from brokers.broker import LastWord, anything_goes
 from brokers.errors import BrokerUnavailable, CredentialsRefused
 
-CONNECT_S: Final = 2.0
-READ_S: Final = 4.0
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 
@@ -61,26 +59,31 @@ class Reply:
 class HardenedSession(Session):
     """A session for alpaca-py's clients, too: one attempt is one request, within a deadline.
 
-    `deadline_s` bounds the whole of a request, connecting and the last byte of the body included.
+    `deadline_s` bounds the whole of a request, from the resolution of the host's name to the last
+    byte of the body.
     """
 
     def __init__(self, deadline_s: float) -> None:
         super().__init__()
         self.deadline_s: Final = deadline_s
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=16))
+            self.mount(scheme, Adapter())
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 -- as requests has them
-        """Send one request; see `requests.Session.request`, whose defaults wait for ever."""
-        ends_at = time.monotonic() + self.deadline_s
-        options["timeout"] = (min(CONNECT_S, self.deadline_s), min(READ_S, self.deadline_s))
+        """Send one request; see `requests.Session.request`, whose defaults wait for ever.
+
+        `last_word` is called before its first byte; what it raises is raised, and nothing was sent.
+        """
+        last_word: LastWord = options.pop("last_word", anything_goes)
+        options["timeout"] = self.deadline_s  # the connection knows better how much of it is left
         options["allow_redirects"] = False
         options["stream"] = True
-        response = super().request(method, url, **options)
-        try:
-            response._content = _whole_body(response, ends_at)  # noqa: SLF001 -- what `.content` would read without end
-        finally:
-            response.close()
+        with bounded(self.deadline_s, last_word):
+            response = super().request(method, url, **options)
+            try:
+                response._content = _whole_body(response)  # noqa: SLF001 -- what `.content` would read without end
+            finally:
+                response.close()
         return response
 
 
@@ -106,14 +109,24 @@ class AlpacaHttp:
         *,
         parameters: Mapping[str, str] | None = None,
         body: object = None,
+        last_word: LastWord = anything_goes,
     ) -> Reply:
-        """Send one request and return what it came to; never raises for what the network does."""
+        """Send one request and return what it came to; never raises for what the network does.
+
+        `last_word` is called once the connection stands, before the first byte: what it raises is
+        raised here, and nothing was sent.
+        """
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = {} if data is None else {"Content-Type": "application/json"}
         self.budget.sending()
         try:
             response = self._session.request(
-                method, self._url + path, params=parameters, data=data, headers=headers
+                method,
+                self._url + path,
+                params=parameters,
+                data=data,
+                headers=headers,
+                last_word=last_word,
             )
         except (RequestException, OSError) as error:
             broke = Breakage.NEVER_CONNECTED if _never_left(error) else Breakage.BROKE_OFF
@@ -158,12 +171,14 @@ def said(reply: Reply) -> str:
 def in_words(error: BaseException) -> str:
     """Return how a request broke, for a person: without a URL, which may name an account."""
     if isinstance(error, ConnectTimeout):
-        return f"no connection within {CONNECT_S:g} s"
+        return "no connection in time"
     if isinstance(error, ReadTimeout):
         return "no answer in time"
     inner: BaseException = error
     while inner.args and isinstance(inner.args[-1], BaseException):  # as requests wraps urllib3
         inner = inner.args[-1]
+    if isinstance(inner, ReadTimeoutError):
+        return "the answer did not end in time"
     if isinstance(inner, MaxRetryError) and inner.reason is not None:
         inner = inner.reason
     said = (getattr(inner, "strerror", None) or str(inner)).partition("url:")[0]
@@ -181,15 +196,13 @@ class _KeyHeaders(AuthBase):
         return request
 
 
-def _whole_body(response: Response, ends_at: float) -> bytes:
+def _whole_body(response: Response) -> bytes:
     parts, size = list[bytes](), 0
     for chunk in response.iter_content(_CHUNK):
         parts.append(chunk)
         size += len(chunk)
         if size > BODY_BYTES_MAX:
             raise RequestException(f"its body is longer than {BODY_BYTES_MAX} bytes")
-        if time.monotonic() > ends_at:
-            raise RequestException("its body did not end in time")
     return b"".join(parts)
 
 

@@ -2,7 +2,8 @@
 
 Fencing cannot recall an HTTP request, nor one that a frozen process sends when it thaws. So each
 attempt carries a window, asked for here on a clock that goes on while the machine sleeps and on
-the wall clock: either one past refuses.
+the wall clock: either one past refuses. It is asked for twice: before a connection is made, which
+takes time, and when nothing is left to do but to write.
 
 A halt is a hold on the same lock: it is taken before the halt is written, and what had started
 before is named in it. A hold is raised at once and let go only by whoever took it.
@@ -91,23 +92,30 @@ class SubmitGate:
             return self._strictest().level
 
     @contextmanager
-    def attempt(
-        self, order: ClientOrderId, window: Window, *, closes: bool
-    ) -> Iterator[Refusal | None]:
-        """Count an attempt as under way and yield None, or yield why it must not start.
-
-        `closes` says that the order closes a position.
-        """
-        with self._changed:
-            refusal = self._refusal(window, closes=closes)
-            if refusal is None:
-                self._under_way.add(order)
+    def attempt(self, order: ClientOrderId) -> Iterator[None]:
+        """Let `order` be started within this block; at its end it is under way no more."""
         try:
-            yield refusal
+            yield
         finally:
             with self._changed:
                 self._under_way.discard(order)
                 self._changed.notify_all()
+
+    def refusal(self, window: Window, *, closes: bool) -> Refusal | None:
+        """Return why an attempt must not start, None where it may for now.
+
+        `closes` says that the order closes a position.
+        """
+        with self._changed:
+            return self._refusal(window, closes=closes)
+
+    def start(self, order: ClientOrderId, window: Window, *, closes: bool) -> Refusal | None:
+        """Return why `order` must not go out; if it may, it is under way from here on."""
+        with self._changed:
+            refusal = self._refusal(window, closes=closes)
+            if refusal is None:
+                self._under_way.add(order)
+            return refusal
 
     def shut(self, reason: str) -> frozenset[ClientOrderId]:
         """Let nothing start from now on; return what had started before."""

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
@@ -25,7 +25,7 @@ from consumers.dispatcher.outcomes import (
     Reported,
     WasRefused,
 )
-from consumers.dispatcher.submit_gate import Refused, SubmitGate, Window
+from consumers.dispatcher.submit_gate import Refusal, Refused, SubmitGate, Window
 from consumers.logs import get_log
 from events.identifiers import BrokerOrderId, ClientOrderId
 
@@ -101,7 +101,7 @@ class Submitter:
         return order in self._outstanding
 
     def submit(self, request: OrderRequest, attempt: int, window: Window) -> None:
-        """Start one attempt: at most one POST, and none once the window or the gate is closed."""
+        """Start one attempt: at most one POST; none begins once window or gate are closed."""
         order = ClientOrderId(request.terms.client_order_id)
         self._start(order, lambda: self._attempt(order, request, attempt, window))
 
@@ -155,14 +155,20 @@ class Submitter:
         self, order: ClientOrderId, request: OrderRequest, attempt: int, window: Window
     ) -> Answer:
         closes = request.terms.closes_position
-        with self._gate.attempt(order, window, closes=closes) as refusal:
+
+        def last_word() -> None:
+            refusal = self._gate.start(order, window, closes=closes)
             if refusal is not None:
-                if refusal.kind is Refused.SHUT:
-                    return Withheld(order=order)
-                held = refusal.kind is Refused.HELD
-                return NeverSent(order=order, why=refusal.why, attempt=attempt, withheld=held)
+                raise _KeptBack(refusal)
+
+        with self._gate.attempt(order):
+            refusal = self._gate.refusal(window, closes=closes)
+            if refusal is not None:
+                return _kept_back(order, attempt, refusal)
             try:
-                report = self._broker.submit(request)
+                report = self._broker.submit(replace(request, last_word=last_word))
+            except _KeptBack as kept_back:
+                return _kept_back(order, attempt, kept_back.refusal)
             except OrderRefused as error:
                 return self._refused(order, attempt, error)
             except OrderNotAccepted as error:
@@ -211,3 +217,18 @@ class Submitter:
 
     def _say_bug(self, order: ClientOrderId, error: Exception) -> None:
         get_log().error("processing_error", order=order, error=error_text(error), exc_info=error)
+
+
+class _KeptBack(Exception):  # noqa: N818 -- says what happened
+    """The gate has let an attempt begin, and did not let it go out."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.why)
+        self.refusal = refusal
+
+
+def _kept_back(order: ClientOrderId, attempt: int, refusal: Refusal) -> Withheld | NeverSent:
+    if refusal.kind is Refused.SHUT:
+        return Withheld(order=order)
+    held = refusal.kind is Refused.HELD
+    return NeverSent(order=order, why=refusal.why, attempt=attempt, withheld=held)

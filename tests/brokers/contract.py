@@ -44,6 +44,15 @@ def settled(broker: Broker, report: OrderReport) -> OrderReport:
     return found
 
 
+class StoppedHere(Exception):  # noqa: N818 -- says what happened
+    """The order may not go out any more."""
+
+
+def stop_here() -> None:
+    """Say no, as a gate does that was closed meanwhile."""
+    raise StoppedHere
+
+
 class BrokerContract:
     """Inherit, provide the fixture `broker`, and the suite runs."""
 
@@ -71,6 +80,13 @@ class BrokerContract:
 
         assert broker.find(ClientOrderId("tiny-1-entry")) is None
         assert broker.positions() == []
+
+    def test_an_order_that_is_stopped_at_its_last_word_never_was(self, broker: Broker) -> None:
+        with pytest.raises(StoppedHere):
+            broker.submit(replace(a_request(), last_word=stop_here))
+
+        assert broker.find(ClientOrderId("tiny-1-entry")) is None
+        assert broker.submit(a_request()).quantity == 10
 
     def test_the_report_repeats_what_was_ordered(self, broker: Broker) -> None:
         report = broker.submit(a_request())

@@ -7,6 +7,7 @@ holds, it says so through one FIFO and waits for the other.
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ from brokers.broker import (
     Fill,
     OrderReport,
     OrderRequest,
+    anything_goes,
 )
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
@@ -85,6 +87,8 @@ class HeldBroker:
         return self._trouble is Trouble.NONE and self._broker.ledger_is_final
 
     def submit(self, request: OrderRequest) -> OrderReport:
+        request.last_word()  # from here on it is on its way, though it may take its time
+        request = replace(request, last_word=anything_goes)
         if self._hold is Hold.AT_THE_POST:
             self._fifos.hold()
         if request.terms.client_order_id not in self._troubled:

@@ -8,14 +8,14 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from brokers.broker import Broker, OrderReport, OrderRequest
+from brokers.broker import Broker, OrderReport, OrderRequest, anything_goes
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock
 from consumers.dispatcher import life
@@ -89,7 +89,7 @@ class Watch:
 
 
 class SlowBroker(SimulatedBroker):
-    """Tells of each POST as it starts, and takes a few milliseconds for it."""
+    """Takes a few milliseconds to connect and as many to POST; tells of each POST as it starts."""
 
     def __init__(self, settings: AccountSettings, watch: Watch, random: Random) -> None:
         super().__init__(
@@ -100,9 +100,11 @@ class SlowBroker(SimulatedBroker):
         self._watch, self._random = watch, random
 
     def submit(self, request: OrderRequest) -> OrderReport:
+        threading.Event().wait(self._random.random() * 0.01)
+        request.last_word()
         self._watch.post(request.terms.client_order_id)
-        threading.Event().wait(self._random.random() * 0.02)
-        return super().submit(request)
+        threading.Event().wait(self._random.random() * 0.01)
+        return super().submit(replace(request, last_word=anything_goes))
 
 
 @contextmanager

@@ -1,15 +1,23 @@
 """Orders on their way: a broker that turns them away is not asked again at once."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from accounts.evolve import fold
-from brokers.broker import OrderReport, OrderRequest
+from brokers.broker import OrderReport, OrderRequest, anything_goes
 from brokers.errors import OrderNotAccepted
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.dispatcher.orders import Orders
-from tests.builders import NOW, an_intent, an_opening
+from consumers.dispatcher.outcomes import Writer
+from consumers.dispatcher.seat import Record
+from consumers.dispatcher.submit_gate import Holder, Level
+from events.decision import RecommendationFailed
+from events.identifiers import ClientOrderId
+from events.order import OrderResent
+from tests.builders import NOW, an_author, an_intent, an_opening
 
 PATIENCE_S = 10.0
+WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
 
 
 class SetClock:
@@ -73,6 +81,61 @@ def test_an_attempt_whose_window_has_passed_never_reaches_the_broker() -> None:
     # then: it was never sent, which is known at once
     assert broker.offered == 0
     assert orders.facts_unwritten == 1
+    orders.close("the test is over")
+
+
+class ConnectingBroker(SimulatedBroker):
+    """A broker to which a connection takes time, in which something happens."""
+
+    def __init__(self) -> None:
+        super().__init__(account_number="sim-tiny", terms=SimulationTerms())
+        self.meanwhile: Callable[[], object] = anything_goes
+
+    def submit(self, request: OrderRequest) -> OrderReport:
+        self.meanwhile()
+        return super().submit(request)
+
+
+def test_an_order_that_is_connecting_when_trading_is_held_does_not_go_out() -> None:
+    # given: an attempt that the gate has let begin
+    intent, clock, broker = an_intent(), SetClock(), ConnectingBroker()
+    orders = Orders(broker, clock, simulated=True)
+    state, started = fold([an_opening(), intent]), list[frozenset[ClientOrderId]]()
+
+    # when: trading is held before the attempt can go out
+    broker.meanwhile = lambda: started.append(
+        orders.gate.hold(Holder.COMMAND, Level.CLOSED, "halted by maria")
+    )
+    orders.start([intent], state, stamped_at_s=clock.elapsed_s())
+    orders.collect(PATIENCE_S)
+
+    # then: the hold names nothing that had started, and nothing starts
+    assert started == [frozenset()]
+    assert broker.find(ClientOrderId(intent.terms.client_order_id)) is None
+    [failed] = orders.outcomes(state, WRITER, lambda _: Record("log", b"")).events
+    assert isinstance(failed, RecommendationFailed)
+    assert failed.error == "NeverSent: halted by maria"
+    orders.close("the test is over")
+
+
+def test_an_order_whose_window_passes_while_it_connects_is_sent_again_and_not_late() -> None:
+    # given
+    intent, clock, broker = an_intent(), SetClock(), ConnectingBroker()
+    orders = Orders(broker, clock, simulated=True)
+    state = fold([an_opening(), intent])
+
+    # when: connecting takes longer than the window is open
+    def wait() -> None:
+        clock.seconds += (intent.submit_before - intent.envelope.occurred_at).total_seconds()
+
+    broker.meanwhile = wait
+    orders.start([intent], state, stamped_at_s=clock.elapsed_s())
+    orders.collect(PATIENCE_S)
+
+    # then
+    assert broker.find(ClientOrderId(intent.terms.client_order_id)) is None
+    [resent] = orders.outcomes(state, WRITER, lambda _: Record("log", b"")).events
+    assert isinstance(resent, OrderResent)
     orders.close("the test is over")
 
 

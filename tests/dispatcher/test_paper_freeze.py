@@ -20,14 +20,15 @@ def desk(world: World, alpaca: AlpacaControl) -> Iterator[Desk]:
         yield desk
 
 
+@pytest.mark.parametrize("window", [Window.BETWEEN_COMMIT_AND_POST, Window.CONNECTED_FOR_A_POST])
 def test_a_process_frozen_between_commit_and_post_sends_nothing_once_its_successor_sits(
-    desk: Desk,
+    desk: Desk, window: Window
 ) -> None:
     # given: a dispatcher that has committed an intent, frozen before its POST
     account = desk.open_account()
     frozen_log, log = (desk.world.directory / name for name in ("frozen.log", "successor.log"))
     with closing(Lives(desk.world, desk.environ)) as lives:
-        there = Death(window=Window.BETWEEN_COMMIT_AND_POST, by=signal.SIGSTOP)
+        there = Death(window=window, by=signal.SIGSTOP)
         frozen = lives.start(account, there, frozen_log)
         desk.publish(advice(1))
         desk.world.await_log(account, lambda events: bool(intents(events)))

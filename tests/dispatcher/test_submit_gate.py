@@ -24,7 +24,8 @@ def a_window() -> Window:
 
 
 def refused(gate: SubmitGate, *, closes: bool = False) -> Refused | None:
-    with gate.attempt(ORDER, a_window(), closes=closes) as refusal:
+    with gate.attempt(ORDER):
+        refusal = gate.start(ORDER, a_window(), closes=closes)
         return None if refusal is None else refusal.kind
 
 
@@ -92,8 +93,8 @@ def test_a_halt_names_what_had_started_and_keeps_back_what_had_not() -> None:
     records = [_record(event) for event in events]
 
     # when
-    with gate.attempt(ORDER, a_window(), closes=False) as refusal:
-        assert refusal is None
+    with gate.attempt(ORDER):
+        assert gate.start(ORDER, a_window(), closes=False) is None
         hold_for(events, records, gate, Holder.DECISION, _record)
 
     # then: events and records name it, and the gate is held before anything is written

@@ -24,9 +24,11 @@ from stack.alpaca_server.control import AlpacaControl
 from tests.brokers.contract import (
     NOW,
     BrokerContract,
+    StoppedHere,
     WorkingOrdersContract,
     a_request,
     settled,
+    stop_here,
 )
 
 DEADLINE_S = 2.0
@@ -217,6 +219,18 @@ def test_one_attempt_is_one_post_whatever_answers_it(
 
     assert len(alpaca.posts()) == 1
     assert paper.find(FIRST) is not None
+
+
+def test_an_order_that_is_stopped_on_a_connection_that_stands_already_is_no_post(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl
+) -> None:
+    paper.account()
+
+    with pytest.raises(StoppedHere):
+        paper.submit(replace(a_request(), last_word=stop_here))
+
+    assert alpaca.posts() == []
+    assert paper.account().number == "PA1"
 
 
 def test_an_option_says_what_it_opens(paper: AlpacaPaperBroker, alpaca: AlpacaControl) -> None:

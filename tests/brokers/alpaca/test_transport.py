@@ -2,8 +2,11 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -26,7 +29,7 @@ from events.identifiers import ClientOrderId
 from events.order import RejectionClass
 from stack.alpaca_server.control import AlpacaControl
 from tests.brokers.alpaca.wire import Answer, answering, http
-from tests.brokers.contract import a_request
+from tests.brokers.contract import StoppedHere, a_request
 
 ORDER = {
     "id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
@@ -159,6 +162,75 @@ def test_a_broker_that_says_nothing_is_given_up_and_its_order_unknown(silent: st
     with pytest.raises(OrderOutcomeUnclear):
         broker.submit(a_request())
     way.close()
+
+
+def dribble(first: bytes, last: bytes) -> Answer:
+    """Return an answer that comes byte by byte, for longer than anybody should wait for it."""
+
+    def write(connection: socket.socket) -> None:
+        connection.sendall(first)
+        with suppress(OSError):  # the other side has had enough
+            for _ in range(1000):
+                connection.sendall(b" ")
+                threading.Event().wait(0.02)
+            connection.sendall(last)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        dribble(b"HTTP/1.1 200 OK\r\nX-Header:", b"\r\n\r\n" + json.dumps(ORDER).encode()),
+        dribble(b"HTTP/1.1 200 OK\r\n\r\n", json.dumps(ORDER).encode()),
+    ],
+    ids=["header", "body"],
+)
+def test_an_answer_that_dribbles_in_is_given_up_in_time(answer: Answer) -> None:
+    with answering(answer) as wire:
+        broker, way = broker_at(wire.url, deadline_s=0.3)
+        with pytest.raises(OrderOutcomeUnclear, match="in time"):
+            broker.submit(a_request())
+        way.close()
+
+
+def test_a_name_that_is_not_resolved_in_time_is_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolved = threading.Event()
+
+    def hangs(*_: object, **__: object) -> list[object]:
+        resolved.wait(60)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    _, way = broker_at("http://a-broker.example", deadline_s=0.2)
+
+    reply = way.send("GET", "/v2/account")
+    way.close()
+    resolved.set()
+
+    assert (reply.breakage, reply.why) == (Breakage.NEVER_CONNECTED, "no connection in time")
+
+
+def test_an_order_that_is_stopped_at_its_last_word_has_a_connection_and_puts_no_byte_on_it() -> (
+    None
+):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        broker, way = broker_at(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        reached: list[socket.socket] = []
+
+        def stop() -> None:
+            reached.append(listener.accept()[0])  # it stands
+            raise StoppedHere
+
+        with pytest.raises(StoppedHere):
+            broker.submit(replace(a_request(), last_word=stop))
+        way.close()
+
+        [connection] = reached
+        with connection:
+            assert connection.recv(1) == b""
 
 
 def test_a_look_up_that_gets_no_answer_proves_nothing() -> None:

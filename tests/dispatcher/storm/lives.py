@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock, Timer, get_ident
 from typing import Any, Final
 
+from brokers.alpaca import connection as connections
 from brokers.alpaca.transport import AlpacaHttp, Reply
 from consumers.dispatcher import process
 from consumers.dispatcher.process import run_dispatcher
@@ -39,6 +40,7 @@ class Window(StrEnum):
     AFTER_A_COMMIT = "after a commit"
     BETWEEN_COMMIT_AND_POST = "between commit and POST"
     BEFORE_A_POST = "before a POST"
+    CONNECTED_FOR_A_POST = "connected for a POST"
     DURING_A_POST = "during a POST"
     AFTER_A_POST = "after a POST"
     AFTER_A_LOOK_UP = "after a look-up"
@@ -160,6 +162,7 @@ def _prepare(death: Death) -> None:
     _watch_transactions(reaper)
     _watch_the_gate(reaper)
     _watch_requests(reaper)
+    _watch_connections(reaper)
 
 
 def _watch_the_gate(reaper: _Reaper) -> None:
@@ -190,6 +193,19 @@ def _watch_transactions(reaper: _Reaper) -> None:
         reaper.passes(Window.IN_A_TRANSACTION)
 
     seat.append, seat._produce = watched_append, watched_produce  # noqa: SLF001 -- as above
+
+
+def _watch_connections(reaper: _Reaper) -> None:
+    connection: Any = connections._Connection  # noqa: SLF001 -- where a request meets its socket
+    send = connection.send
+
+    def watched(self: Any, data: bytes) -> None:  # noqa: ANN401 -- as above
+        assert self.sock is not None
+        if data.startswith(b"POST /v2/orders "):
+            reaper.passes(Window.CONNECTED_FOR_A_POST)
+        send(self, data)
+
+    connection.send = watched
 
 
 def _watch_requests(reaper: _Reaper) -> None:
