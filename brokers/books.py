@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from brokers.broker import BrokerAccount, BrokerPosition, OrderReport
+from events.identifiers import BrokerOrderId, ClientOrderId
 
 
 class ActivityKind(StrEnum):
@@ -35,10 +36,23 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadOrder:
+    """An order at the broker that cannot be told as ours are: by notional, of several legs, new.
+
+    `client_order_id` is empty where the broker tells none; `told` is what it is, for a person.
+    """
+
+    broker_order_id: BrokerOrderId
+    client_order_id: ClientOrderId
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerBooks:
     """What the broker has, asked for between `asked_at` and now.
 
-    `orders` are those that are open and those that were created since the time asked for.
+    `orders` are those that are open and those that were created since the time asked for; `unread`
+    are those among them that make no sense as an order of ours.
     """
 
     asked_at: datetime
@@ -46,6 +60,7 @@ class BrokerBooks:
     positions: tuple[BrokerPosition, ...]
     orders: tuple[OrderReport, ...]
     activities: tuple[Activity, ...] = ()
+    unread: tuple[UnreadOrder, ...] = ()
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from brokers.alpaca.bodies import (
     read,
 )
 from brokers.alpaca.classify import Outcome, PostAnswer, Verdict, classify
+from brokers.alpaca.order_lists import listed, reports_in, unread_in
 from brokers.alpaca.orders import order_body
 from brokers.alpaca.transport import AlpacaHttp, Reply, said
 from brokers.alpaca.updates import Backfill, TradeUpdates
@@ -30,7 +31,6 @@ from brokers.errors import (
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import RejectionClass
 
-_PAGE: Final = 500
 _ACTIVITY_PAGE: Final = 100
 _PAGES_MAX: Final = 200
 _GONE: Final = 422
@@ -98,13 +98,15 @@ class AlpacaPaperBroker:
         raise BrokerUnavailable(f"the broker did not answer the cancel: {said(reply)}")
 
     def open_orders(self) -> list[OrderReport]:
-        """Return the orders that may still fill, oldest first."""
-        return [_known(one) for one in self._orders(status="open")]
+        """Return the orders that may still fill, oldest first, but those only `books` can tell."""
+        return reports_in(listed(self.http, status="open"))
 
     def orders_since(self, moment: datetime) -> list[OrderReport]:
-        """Return every order that was created after `moment`, its legs in it, open or ended."""
-        asked = self._orders(status="all", nested="true", after=_time(moment))
-        return [_known(one) for one in asked]
+        """Return every order that was created after `moment`, its legs in it, open or ended.
+
+        Those that cannot be told as ours are stand in `books` alone.
+        """
+        return reports_in(self._since(moment))
 
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
         """Return the fills at or after `moment`, oldest first."""
@@ -176,12 +178,13 @@ class AlpacaPaperBroker:
     def books(self, since: datetime, asked_at: datetime) -> BrokerBooks:
         """Return everything that reconciling needs, orders and activities since `since`."""
         account = self.account()
-        orders = {order.broker_order_id: order for order in self.open_orders()}
-        orders |= {order.broker_order_id: order for order in self.orders_since(since)}
+        found = [*listed(self.http, status="open"), *self._since(since)]
+        orders = {order.broker_order_id: order for order in reports_in(found)}
+        unread = {order.broker_order_id: order for order in unread_in(found)}
         activities = [
-            found
+            change
             for entry in self.activities("OPEXP,OPASN,OPEXC,OPTRD", since - _BOOKED_BY_THE_DAY)
-            if (found := entry.adjustment()) is not None
+            if (change := entry.adjustment()) is not None
         ]
         return BrokerBooks(
             asked_at=asked_at,
@@ -189,6 +192,7 @@ class AlpacaPaperBroker:
             positions=tuple(self.positions()),
             orders=tuple(orders.values()),
             activities=tuple(activities),
+            unread=tuple(unread.values()),
         )
 
     def listen(self) -> None:
@@ -212,22 +216,8 @@ class AlpacaPaperBroker:
         """Return what the account's rate budget leaves to new orders."""
         return self.http.budget.orders_free()
 
-    def _orders(self, **wanted: str) -> list[Any]:
-        """Return all pages: each starts after the last order of the one before."""
-        found, seen = list[Any](), set[str]()
-        after = wanted.pop("after", None)
-        for _ in range(_PAGES_MAX):
-            asked = {**wanted, "direction": "asc", "limit": str(_PAGE)}
-            page = self.http.get("/v2/orders", **asked, **({"after": after} if after else {}))
-            if not isinstance(page, list):
-                raise BrokerUnavailable("the account's orders are no list")
-            fresh = [one for one in page if isinstance(one, dict) and one.get("id") not in seen]
-            found += fresh
-            seen.update(str(one.get("id")) for one in fresh)
-            if len(page) < _PAGE or not fresh:
-                return found
-            after = str(fresh[-1].get("submitted_at") or fresh[-1].get("created_at"))
-        raise BrokerUnavailable(f"more than {_PAGES_MAX} pages of orders")
+    def _since(self, moment: datetime) -> list[Any]:
+        return listed(self.http, status="all", nested="true", after=_time(moment))
 
 
 def _post_answer(reply: Reply, client_order_id: str) -> tuple[PostAnswer, OrderReport | None]:
@@ -269,10 +259,6 @@ def _nested(found: Any, report: OrderReport) -> OrderReport:  # noqa: ANN401 -- 
     with_legs = order_report(found)
     same = with_legs is not None and with_legs.broker_order_id == report.broker_order_id
     return with_legs if with_legs is not None and same else report
-
-
-def _known(found: Any) -> OrderReport:  # noqa: ANN401 -- as above
-    return _whole(order_report(found), "order")
 
 
 def _whole(found: _T | None, what: str) -> _T:

@@ -23,7 +23,7 @@ from consumers.dispatcher.option_ends import OCC
 from events import roles
 from events.account import AccountReconciled
 from events.author import Author
-from events.identifiers import CLIENT_ORDER_ID_LENGTH_MAX, Leg, RecommendationId
+from events.identifiers import CLIENT_ORDER_ID_LENGTH_MAX, ClientOrderId, Leg, RecommendationId
 from events.values import money
 
 DIFFERENCES_MAX: Final = 50
@@ -60,7 +60,7 @@ def compare(state: AccountState, books: BrokerBooks) -> Comparison:
             known.append(report)
         elif name in state.closed_orders:
             late += _late(report, state.closed_orders[name], is_leg=is_leg)
-        elif not is_leg and not _was_ours(state, report):
+        elif not is_leg and not _was_ours(state, name):
             strangers.append(
                 f"order {report.broker_order_id} ({report.side} {_text(report.quantity)} "
                 f"{report.symbol}, client order id {name}) is not ours"
@@ -68,6 +68,7 @@ def compare(state: AccountState, books: BrokerBooks) -> Comparison:
         works = report.status is OrderStatus.WORKING or report.created_at >= books.asked_at
         if works and not is_leg:
             moving.add(report.symbol)
+    strangers += _unread(state, books)
     moving |= _moving_legs(state, books)
     moving |= {report.symbol for report in late}
     differences = [*strangers, *_positions(state, books, moving)]
@@ -105,6 +106,15 @@ def _late(report: OrderReport, ended: ClosedOrder, *, is_leg: bool) -> Iterator[
         yield report
     if ended.end in (End.FAILED, End.REJECTED):
         yield from (leg.report for leg in report.legs if leg.report.status is OrderStatus.WORKING)
+
+
+def _unread(state: AccountState, books: BrokerBooks) -> Iterator[str]:
+    """Yield what there is at the broker that no order of ours can have become."""
+    for order in books.unread:
+        name = order.client_order_id
+        known = name in state.orders or name in state.closed_orders or _was_ours(state, name)
+        what = f"order {order.broker_order_id} ({order.told}, client order id {name})"
+        yield f"{what} has our name and cannot be read" if known else f"{what} is not ours"
 
 
 def _moving_legs(state: AccountState, books: BrokerBooks) -> set[str]:
@@ -148,16 +158,16 @@ def _awaits_its_end(symbol: str, now: datetime) -> bool:
     return expiry <= exchange_day(now) <= expiry + END_BOOKED_WITHIN
 
 
-def _was_ours(state: AccountState, report: OrderReport) -> bool:
+def _was_ours(state: AccountState, name: ClientOrderId) -> bool:
     """Whether an order that is in none of the state's maps, having filled whole, was one of ours.
 
     A long account's ids are hashes and cannot be read back: nobody else's look like them.
     """
     if state.opened is None:
         return False
-    own = _OWN.fullmatch(report.client_order_id)
+    own = _OWN.fullmatch(name)
     if own is None:
-        return _HASHED.fullmatch(report.client_order_id) is not None
+        return _HASHED.fullmatch(name) is not None
     if own["account"] != state.opened.envelope.account_name:
         return False
     return state.is_decided(RecommendationId(int(own["number"])), Leg(own["leg"].upper()))

@@ -93,14 +93,15 @@ def test_a_holding_that_is_not_ours_halts_before_the_first_order(desk: Desk) -> 
     assert desk.alpaca.posts() == []
 
 
-def test_an_order_that_is_not_ours_halts_the_account(desk: Desk) -> None:
+@pytest.mark.parametrize("amount", [{"qty": "1"}, {"notional": "50"}], ids=["shares", "notional"])
+def test_an_order_that_is_not_ours_halts_the_account(desk: Desk, amount: dict[str, str]) -> None:
     account = desk.open_account(tuning=OFTEN)
 
     with desk.running(account):
         desk.alpaca.strangers_order(
             desk.numbers[account],
             symbol="AAPL",
-            qty="1",
+            **amount,
             side="buy",
             type="limit",
             limit_price="50",

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
-from brokers.books import Activity, ActivityKind, BrokerBooks
+from brokers.books import Activity, ActivityKind, BrokerBooks, UnreadOrder
 from brokers.broker import BrokerAccount, BrokerPosition, OrderReport, OrderStatus
 from consumers.clock import SystemClock
 from consumers.dispatcher.option_ends import adjustments
@@ -78,6 +78,28 @@ def test_an_order_that_nobody_of_us_placed_is_named() -> None:
 
     assert len(found.differences) == 1
     assert "by-hand) is not ours" in found.differences[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("by-hand", "is not ours"),
+        ("", "is not ours"),
+        (INTENT.terms.client_order_id, "has our name and cannot be read"),
+    ],
+)
+def test_an_order_that_cannot_be_read_is_named_beside_all_the_others(name: str, said: str) -> None:
+    order = UnreadOrder(
+        broker_order_id=BrokerOrderId("b-9"),
+        client_order_id=ClientOrderId(name),
+        told="new mleg 1",
+    )
+    report = a_report(3)
+
+    found = compare(an_account(INTENT), replace(books(report, held={SYMBOL: 3}), unread=(order,)))
+
+    assert found.known == (report,)
+    assert found.differences == (f"order b-9 (new mleg 1, client order id {name}) {said}",)
 
 
 @pytest.mark.parametrize("name", ["other-1-entry", "tiny-2-entry", "tiny-x-entry", "1-entry"])

@@ -16,7 +16,7 @@ from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp
 from brokers.broker import Broker, BrokerPosition, OrderRequest, OrderStatus
-from brokers.errors import CredentialsRefused, OrderOutcomeUnclear, OrderRefused
+from brokers.errors import BrokerUnavailable, CredentialsRefused, OrderOutcomeUnclear, OrderRefused
 from events.identifiers import ClientOrderId, Leg
 from events.order import RejectionClass, TimeInForce
 from events.recommendation import InstrumentType
@@ -276,6 +276,66 @@ def test_books_hold_everything_that_was_asked_for(
     assert books.positions == (BrokerPosition(symbol="MSFT", quantity=Decimal(10)),)
     assert books.account.number == "PA1"
     assert books.asked_at == NOW
+
+
+def test_orders_of_kinds_that_are_never_ours_hide_no_other(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl
+) -> None:
+    # given: an order of ours, and one by notional, which has no quantity, at the same account
+    alpaca.quote("AAPL", bid="50.00", ask="50.02")
+    paper.submit(a_request())
+    alpaca.strangers_order(
+        "PA1",
+        symbol="AAPL",
+        notional="50",
+        side="buy",
+        type="limit",
+        limit_price="40",
+        time_in_force="day",
+        client_order_id="by-hand",
+    )
+
+    # when
+    books = paper.books(NOW - timedelta(hours=1), NOW)
+
+    # then
+    assert [order.client_order_id for order in books.orders] == [FIRST]
+    [unread] = books.unread
+    assert (unread.client_order_id, unread.told) == ("by-hand", "new buy $50 of AAPL")
+    assert [order.client_order_id for order in paper.orders_since(NOW - timedelta(hours=1))] == [
+        FIRST
+    ]
+
+
+def test_an_order_of_several_legs_has_neither_symbol_nor_side_and_is_told_all_the_same(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl
+) -> None:
+    several = {
+        "id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
+        "client_order_id": "by-hand",
+        "order_class": "mleg",
+        "symbol": "",
+        "side": "",
+        "qty": "1",
+        "status": "filled",
+        "legs": [],
+    }
+    alpaca.fault("body", method="GET", body=json.dumps([several]), times=2)
+
+    books = paper.books(NOW - timedelta(hours=1), NOW)
+
+    [unread] = books.unread
+    assert unread.told == "filled mleg 1"
+
+
+@pytest.mark.parametrize("entry", [{"id": ""}, {"symbol": "AAPL"}, "an order"])
+def test_an_order_without_an_id_makes_the_books_unreadable(
+    paper: AlpacaPaperBroker, alpaca: AlpacaControl, entry: object
+) -> None:
+    alpaca.fault("body", method="GET", body=json.dumps([entry]))
+
+    with pytest.raises(BrokerUnavailable):
+        paper.books(NOW - timedelta(hours=1), NOW)
 
 
 def a_bracket(**changes: Any) -> OrderRequest:  # noqa: ANN401 -- any field of the terms
