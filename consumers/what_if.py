@@ -24,7 +24,7 @@ from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerm
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.intake import Incoming
-from consumers.dispatcher.market_views import MarketViews
+from consumers.dispatcher.market_views import MarketAtHand
 from consumers.dispatcher.opening import account_opened
 from consumers.dispatcher.outcomes import Fact, Reported, WasRefused, Writer, events_of
 from consumers.settings import AccountSettings
@@ -116,7 +116,7 @@ class Simulation:
             author=_author(account),
             codec=codec,
             limits=replace(limits, brackets=Brackets.OFF),
-            market=MarketViews(RecommendedMarket(), _no_time_passes),
+            market=MarketAtHand(RecommendedMarket()),
             mode=ExecutionMode.SIMULATED,
             submit_window_ms=tuning.submit_window_ms,
             answer_within_ms=tuning.answer_within_ms,
@@ -233,8 +233,3 @@ def _issued_at(incoming: Incoming) -> datetime | None:
 
 def _author(account: AccountSettings) -> Author:
     return Author(account=account.account, run_id=RUN, config_hash="what-if", build="what-if")
-
-
-def _no_time_passes() -> float:
-    """Return the same second for ever: how fast this machine is decides nothing."""
-    return 0.0

@@ -1,6 +1,7 @@
 """The broker, the market and the clock that an account's settings ask for: built here alone."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -18,6 +19,7 @@ from brokers.broker import Broker, MarketData
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock, elapsed_s
 from consumers.dispatcher.historical_clock import HistoricalClock
+from consumers.dispatcher.market_views import MarketAtHand, MarketBeside, MarketViews
 from consumers.settings import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
 
@@ -54,6 +56,13 @@ def market_of(account: AccountSettings, broker: Broker) -> MarketData:
         return RecommendedMarket()
     http = broker.http if isinstance(broker, AlpacaPaperBroker) else http_of(at)
     return AlpacaMarket(http, data_of(at), contract_window(account.limits()))
+
+
+def views_of(market: MarketData, elapsed_s: Callable[[], float]) -> MarketViews:
+    """Return how the loop looks at `market`: what is behind a wire is asked beside the loop."""
+    if isinstance(market, RecommendedMarket):
+        return MarketAtHand(market)
+    return MarketBeside(market, elapsed_s)
 
 
 def data_of(at: AlpacaSettings) -> AlpacaData:

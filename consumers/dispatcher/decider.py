@@ -1,8 +1,8 @@
 """One batch of recommendations to the records of one transaction, on a scratch state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from accounts.decide import DecisionContext, decide, failure, plain_text
@@ -12,7 +12,7 @@ from accounts.limits import Limits
 from accounts.state import AccountState
 from consumers.dispatcher.dead_letter import dead_letter
 from consumers.dispatcher.intake import Incoming
-from consumers.dispatcher.market_views import MarketAwaited, MarketViews, seen_through
+from consumers.dispatcher.market_views import Asking, MarketAwaited, MarketViews, seen_through
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.telling import tell
 from consumers.errors import ServiceUnreachable
@@ -71,7 +71,7 @@ class Decider:
         `command_offset` is the offset after the last command that was read.
         """
         done = Decisions(state, now)
-        self.market.begin()
+        self.market.ahead(self._ordered_next(state, batch, now), intents_max)
         for incoming in batch:
             if done.intents >= intents_max and self._may_be_ordered(incoming, now):
                 break
@@ -98,12 +98,26 @@ class Decider:
 
     def _may_be_ordered(self, incoming: Incoming, now: datetime) -> bool:
         """Whether it may become an order: what went stale while it waited is declined."""
-        advice, limits = incoming.recommendation, self.limits
-        if advice is None:
-            return False
-        age_s = (now - advice.issued_at).total_seconds()
-        is_stale = age_s > limits.recommendation_freshness_seconds
-        return not is_stale or FRESHNESS in limits.disabled_gates
+        advice = incoming.recommendation
+        return advice is not None and self._asking(advice, now) is not Asking.NEVER
+
+    def _ordered_next(
+        self, state: AccountState, batch: Sequence[Incoming], now: datetime
+    ) -> Iterator[RecommendationIssued]:
+        for incoming in batch:
+            advice = incoming.recommendation
+            if advice is None or not self._may_be_ordered(incoming, now):
+                continue
+            if not state.is_decided(RecommendationId(advice.recommendation_id)):
+                yield advice
+
+    def _asking(self, advice: RecommendationIssued, now: datetime) -> Asking:
+        """Return how long a market is waited for; what is declined as stale needs none."""
+        if now - advice.issued_at <= timedelta(
+            seconds=self.limits.recommendation_freshness_seconds
+        ):
+            return Asking.WHILE_FRESH
+        return Asking.ONCE if FRESHNESS in self.limits.disabled_gates else Asking.NEVER
 
     def _decide_one(
         self,
@@ -125,8 +139,7 @@ class Decider:
         try:
             if done.state.is_decided(RecommendationId(recommendation.recommendation_id)):
                 return  # read again: no reason to ask anybody
-            fresh_s = self.limits.recommendation_freshness_seconds
-            view = self.market.view(recommendation, done.now, fresh_s)
+            view = self.market.view(recommendation, self._asking(recommendation, done.now))
             advice = seen_through(recommendation, view)
             market = None if view is None else view.market
             event = decide(done.state, advice, market, self.limits, context)

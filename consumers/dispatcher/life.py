@@ -125,6 +125,7 @@ class Dispatcher:
             self._log.close()
             self._snapshots.close()
             self._commands.close()
+            self._with.decider.market.close()
         self._say.info("dispatcher_shutdown", recommendations=self._counts.recommendations_read)
         return self._counts
 
@@ -221,7 +222,8 @@ class Dispatcher:
         timeout_s, room = self._tuning.poll_timeout_ms / 1000, 1
         if tenure is not None:
             room = max(1, self._tuning.max_batch - tenure.held)
-            timeout_s = 0.0 if self._moved or tenure.busy else min(timeout_s, IDLE_WAIT_S)
+            waits = tenure.busy or tenure.asks_the_market
+            timeout_s = 0.0 if self._moved or waits else min(timeout_s, IDLE_WAIT_S)
         try:
             batch = consume_batch(consumer, room, timeout_s)
         finally:

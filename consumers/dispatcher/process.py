@@ -11,10 +11,9 @@ from uuid import uuid4
 from brokers.broker import Broker
 from consumers.clock import Clock
 from consumers.dispatcher.break_glass import BreakGlass
-from consumers.dispatcher.brokerage import market_of, wire
+from consumers.dispatcher.brokerage import market_of, views_of, wire
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.life import Dispatcher, Equipment
-from consumers.dispatcher.market_views import MarketViews
 from consumers.dispatcher.opening import Counts
 from consumers.health import Heartbeat
 from consumers.logs import bind_run, get_log
@@ -86,7 +85,7 @@ def run_dispatcher(
         author=author,
         codec=codec,
         limits=account.limits(),
-        market=MarketViews(market_of(account, broker), clock.elapsed_s),
+        market=views_of(market_of(account, broker), clock.elapsed_s),
         mode=account.mode,
         submit_window_ms=account.tuning.submit_window_ms,
         answer_within_ms=account.tuning.answer_within_ms,

@@ -78,6 +78,11 @@ class Tenure:
         return bool(self._orders.calls_under_way or self._orders.facts_unwritten)
 
     @property
+    def asks_the_market(self) -> bool:
+        """Say whether the market owes an answer that a decision waits for."""
+        return self._decider.market.is_asking
+
+    @property
     def held(self) -> int:
         """Return how many recommendations were read and not yet decided for good."""
         return len(self._intake)
@@ -139,6 +144,9 @@ class Tenure:
         if decided:
             self._obeying.obey()  # a halt waits for one transaction, not for two
         wait_s = 0.05 if self._historical else 0.0 if decided else BUSY_WAIT_S
+        if not decided and self.asks_the_market:
+            self._decider.market.wait(BUSY_WAIT_S)
+            wait_s = 0.0
         self._orders.collect(wait_s, all_of_them=self._historical)
         self._write_outcomes(tuning)
         return (self._log.next_offset, self.held) != before

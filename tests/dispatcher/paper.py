@@ -38,6 +38,7 @@ class Desk:
         tuning: str = QUICK,
         number: str | None = None,
         at: str = "",
+        http_deadline_ms: int = HTTP_DEADLINE_MS,
         keys: tuple[str, str] = ("", ""),
         **more: Any,  # noqa: ANN401 -- as `World.open_account` has them
     ) -> AccountName:
@@ -51,7 +52,7 @@ class Desk:
 trading_url = "{self.alpaca.url}"
 data_url = "{self.alpaca.url}"
 stream_url = "{self.alpaca.stream_url}"
-http_deadline_ms = {HTTP_DEADLINE_MS}
+http_deadline_ms = {http_deadline_ms}
 {at}"""
         account = self.world.open_account(
             name=name,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.clock import SystemClock
 from consumers.dispatcher import life, seat
@@ -15,10 +16,13 @@ from events.account import AccountHalted, AccountResumed, DispatcherStarted
 from events.command import CommandKind
 from events.decision import RecommendationDeclined
 from stack.alpaca_server.control import AlpacaControl
-from tests.dispatcher.commands import await_number, await_one, command
+from tests.dispatcher.commands import all_of, await_number, await_one, command
 from tests.dispatcher.paper import Desk, a_desk, advice
 from tests.dispatcher.test_paper_faults import LOOK_UP
+from tests.dispatcher.test_paper_updates import until
 from tests.dispatcher.world import World, ends, fresh_advice
+
+PRICES = "/v2/stocks/snapshots"
 
 
 @pytest.fixture
@@ -83,6 +87,31 @@ def test_nothing_is_sent_before_the_broker_has_named_the_account(desk: Desk) -> 
         "/v2/account/activities",
     }
     assert desk.alpaca.posts() == []
+
+
+def test_a_market_that_hangs_holds_up_no_halt_and_costs_no_seat(desk: Desk) -> None:
+    # given: prices that are asked for and do not come
+    tuning = "session_timeout_ms = 1500\nsubmit_window_ms = 500\nanswer_within_ms = 11000\n"
+    account = desk.open_account(tuning=tuning, http_deadline_ms=10_000)
+    desk.alpaca.fault("hang", method="GET", path=PRICES, times=None)
+
+    with capture_logs() as lines, desk.running(account):
+        desk.publish(advice(1))
+        until(lambda: any(request["path"] == PRICES for request in desk.alpaca.requests()))
+
+        # when
+        command(desk.world, account, CommandKind.HALT)
+        await_one(desk.world, account, AccountHalted)
+
+        # then: nobody has given up waiting for them
+        assert [line for line in lines if line["event"] == "market_unavailable"] == []
+        desk.alpaca.clear_faults()
+        desk.alpaca.release()
+        events = desk.world.await_ends(account, 1)
+
+    assert desk.story(account, 1) == ["RecommendationDeclined"]
+    assert len(all_of(events, DispatcherStarted)) == 1
+    assert [line for line in lines if line["event"] == "seat_lost"] == []
 
 
 def test_a_key_that_is_refused_at_a_look_up_halts_the_account(desk: Desk) -> None:

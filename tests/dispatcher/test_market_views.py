@@ -1,24 +1,29 @@
-"""A market that does not answer is waited for while the advice is fresh, in bounded time."""
+"""A market behind a wire is asked beside the loop, which waits for it while the advice is fresh."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
 from brokers.broker import MarketView
 from brokers.errors import BrokerUnavailable
 from brokers.simulated import RecommendedMarket
+from consumers.dispatcher.brokerage import views_of
 from consumers.dispatcher.market_views import (
-    ASKING_S_MAX,
+    AHEAD,
     PAUSE_S,
+    VIEW_S_MAX,
+    Asking,
     MarketAwaited,
-    MarketViews,
+    MarketBeside,
     seen_through,
 )
 from events.recommendation import RecommendationIssued
 from tests.builders import a_call, a_recommendation, an_option
 
-FRESH_S = 300
+PATIENCE_S = 30.0
 ADVICE = a_recommendation()
+SEEN = RecommendedMarket().view(ADVICE)
 
 
 class Stopwatch:
@@ -31,18 +36,18 @@ class Stopwatch:
         return self.seconds
 
 
-class MutedMarket:
-    """A market data service that is down until it is told to be up; it counts what it is asked."""
+class SlowMarket:
+    """Market data that answers when the test lets it, and is down until it is told to be up."""
 
-    def __init__(self, clock: Stopwatch) -> None:
-        self.up = False
-        self.asked = 0
-        self.takes_s = 0.0
-        self._clock = clock
+    def __init__(self) -> None:
+        self.up, self.bug, self.may_answer, self.asked = True, False, Event(), list[int]()
+        self.may_answer.set()
 
     def view(self, recommendation: RecommendationIssued) -> MarketView | None:
-        self.asked += 1
-        self._clock.seconds += self.takes_s
+        self.asked.append(recommendation.recommendation_id)
+        assert self.may_answer.wait(PATIENCE_S)
+        if self.bug:
+            raise ZeroDivisionError("a bug was planted here")
         if not self.up:
             raise BrokerUnavailable("no market data")
         return RecommendedMarket().view(recommendation)
@@ -54,51 +59,130 @@ def clock() -> Stopwatch:
 
 
 @pytest.fixture
-def market(clock: Stopwatch) -> MutedMarket:
-    return MutedMarket(clock)
+def market() -> SlowMarket:
+    return SlowMarket()
 
 
 @pytest.fixture
-def views(market: MutedMarket, clock: Stopwatch) -> MarketViews:
-    made = MarketViews(market, clock)
-    made.begin()
-    return made
+def views(market: SlowMarket, clock: Stopwatch) -> Iterator[MarketBeside]:
+    made = MarketBeside(market, clock)
+    yield made
+    market.may_answer.set()
+    made.close()
 
 
-def test_a_market_that_is_down_is_asked_again_after_a_pause(
-    market: MutedMarket, views: MarketViews, clock: Stopwatch
+def is_awaited(
+    views: MarketBeside, advice: RecommendationIssued = ADVICE, asking: Asking = Asking.WHILE_FRESH
+) -> bool:
+    """Say whether a view is waited for; by the next time what is under way has come."""
+    try:
+        views.view(advice, asking)
+    except MarketAwaited:
+        return True
+    else:
+        return False
+    finally:
+        while views.is_asking:
+            views.wait(PATIENCE_S)
+
+
+def test_a_slow_answer_is_waited_for_outside_the_loop(
+    market: SlowMarket, views: MarketBeside
 ) -> None:
+    # given: a market that keeps its answer back
+    market.may_answer.clear()
+
+    # when: the loop goes by as often as it likes
     for _ in range(3):
         with pytest.raises(MarketAwaited):
-            views.view(ADVICE, ADVICE.issued_at, FRESH_S)
-    assert market.asked == 1
+            views.view(ADVICE, Asking.WHILE_FRESH)
+    assert views.is_asking
+
+    # then: it was asked once, and its answer is taken when it is there
+    market.may_answer.set()
+    views.wait(PATIENCE_S)
+    assert views.view(ADVICE, Asking.WHILE_FRESH) == SEEN
+    assert market.asked == [ADVICE.recommendation_id]
+
+
+def test_those_right_behind_are_asked_about_meanwhile_as_far_as_there_is_room(
+    market: SlowMarket, views: MarketBeside
+) -> None:
+    coming = [a_recommendation(recommendation_id=number) for number in range(1, 10)]
+
+    views.ahead(coming, room=2)
+    is_awaited(views, coming[1])
+    assert sorted(market.asked) == [1, 2]
+
+    views.ahead(coming, room=9)
+    is_awaited(views, coming[AHEAD])
+    assert sorted(market.asked) == [1, 2, *range(3, AHEAD + 2)]
+
+
+def test_a_market_that_is_down_is_asked_again_after_a_pause_and_by_the_first_alone(
+    market: SlowMarket, views: MarketBeside, clock: Stopwatch
+) -> None:
+    market.up = False
+    for _ in range(3):
+        assert is_awaited(views)
+    assert len(market.asked) == 1
+    views.ahead([ADVICE, a_recommendation(recommendation_id=2)], room=9)
+    assert len(market.asked) == 1
 
     market.up = True
     clock.seconds += PAUSE_S
-    view = views.view(ADVICE, ADVICE.issued_at, FRESH_S)
+    assert is_awaited(views)
 
-    assert view == RecommendedMarket().view(ADVICE)
-
-
-def test_once_the_advice_is_old_there_is_no_market_to_wait_for(views: MarketViews) -> None:
-    late = ADVICE.issued_at + timedelta(seconds=FRESH_S + 1)
-
-    assert views.view(ADVICE, late, FRESH_S) is None
+    assert views.view(ADVICE, Asking.WHILE_FRESH) == SEEN
 
 
-def test_one_batch_asks_for_no_longer_than_its_time(
-    market: MutedMarket, views: MarketViews, clock: Stopwatch
+def test_a_view_that_has_waited_is_asked_for_anew(
+    market: SlowMarket, views: MarketBeside, clock: Stopwatch
 ) -> None:
-    market.up, market.takes_s = True, ASKING_S_MAX / 2
-    clock.seconds += ASKING_S_MAX  # deciding takes its time as well, which is not asking
-    for _ in range(2):
-        assert views.view(ADVICE, ADVICE.issued_at, FRESH_S) is not None
+    assert is_awaited(views)
+    clock.seconds += VIEW_S_MAX + 0.1
 
-    with pytest.raises(MarketAwaited):
-        views.view(ADVICE, ADVICE.issued_at, FRESH_S)
+    assert is_awaited(views)
 
-    views.begin()
-    assert views.view(ADVICE, ADVICE.issued_at, FRESH_S) is not None
+    assert views.view(ADVICE, Asking.WHILE_FRESH) == SEEN
+    assert len(market.asked) == 2
+
+
+def test_nobody_is_asked_for_what_is_declined_as_stale(
+    market: SlowMarket, views: MarketBeside
+) -> None:
+    assert views.view(ADVICE, Asking.NEVER) is None
+
+    assert market.asked == []
+
+
+def test_old_advice_that_no_gate_minds_takes_the_next_answer_or_none(
+    market: SlowMarket, views: MarketBeside
+) -> None:
+    market.up = False
+    assert is_awaited(views, asking=Asking.ONCE)
+
+    assert views.view(ADVICE, Asking.ONCE) is None
+    assert views.view(ADVICE, Asking.ONCE) is None
+
+    assert len(market.asked) == 1
+
+
+def test_a_bug_in_an_adapter_is_no_market_that_is_down(
+    market: SlowMarket, views: MarketBeside
+) -> None:
+    market.bug = True
+    assert is_awaited(views)
+
+    with pytest.raises(ZeroDivisionError):
+        views.view(ADVICE, Asking.WHILE_FRESH)
+
+
+def test_a_simulated_market_answers_in_the_loop(clock: Stopwatch) -> None:
+    views = views_of(RecommendedMarket(), clock)
+
+    assert views.view(ADVICE, Asking.NEVER) == SEEN
+    assert not views.is_asking
 
 
 def test_the_contract_that_the_market_shows_is_the_one_decided_on() -> None:
