@@ -16,6 +16,9 @@ from events.recommendation import (
 
 TICKER_PATTERN: Final = re.compile(r"[A-Z][A-Z0-9.]{0,14}")
 OCC_PATTERN: Final = re.compile(r"[A-Z][A-Z0-9]{0,5}\d{6}[CP]\d{8}")
+_OCC_PARTS: Final = re.compile(r"(.+)(\d{6})([CP])(\d{8})")
+_YEARS: Final = range(2000, 2100)
+_RIGHTS: Final = {InstrumentType.CALL: "C", InstrumentType.PUT: "P"}
 PRICE_MAX: Final = Decimal(10_000_000)
 RATIO_MAX: Final = Decimal(1_000_000)
 TEXT_LENGTH_MAX: Final = 100_000
@@ -46,6 +49,7 @@ def _faults(r: RecommendationIssued) -> Iterator[str]:
         yield "option is given although instrument_type is STOCK"
     if r.option is not None:
         yield from _option_faults(r.option)
+        yield from _names_another(r, r.option)
 
 
 def _prices(r: RecommendationIssued) -> Iterator[str]:
@@ -83,3 +87,24 @@ def _option_faults(option: OptionQuote) -> Iterator[str]:
         count: int | None = getattr(option, name)
         if count is not None and count < 0:
             yield f"option {name} {count} is negative"
+
+
+def _names_another(r: RecommendationIssued, option: OptionQuote) -> Iterator[str]:
+    """Yield where the symbol, which is what is traded, says otherwise than what gates are asked of.
+
+    The root is the ticker without its dot: an adjusted contract (`MSFT1`) stands for something else
+    than 100 shares, so that neither its strike nor its cost would mean what they say here.
+    """
+    parts = _OCC_PARTS.fullmatch(option.symbol) if OCC_PATTERN.fullmatch(option.symbol) else None
+    if parts is None:
+        return
+    root, expiry, right, strike = parts.groups()
+    symbol = f"option symbol {option.symbol}"
+    if root != r.ticker.replace(".", ""):
+        yield f"{symbol} is not of ticker {r.ticker[:40]}"
+    if right != _RIGHTS.get(r.instrument_type, right):
+        yield f"{symbol} is no {r.instrument_type}"
+    if expiry != f"{option.expiry:%y%m%d}" or option.expiry.year not in _YEARS:
+        yield f"{symbol} does not expire on {option.expiry}"
+    if Decimal(strike).scaleb(-3) != option.strike:
+        yield f"{symbol} has no strike of {option.strike}"
