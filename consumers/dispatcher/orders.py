@@ -214,8 +214,11 @@ class Orders:
         encode: Callable[[LogEvent], Record],
     ) -> list[tuple[LogEvent, Record]]:
         get_log().error("processing_error", order=fact.order, error=error_text(error))
+        order = _about(fact, state)
+        if order is None:
+            return []  # nothing in the log waits for it
         message = f"the broker's answer cannot be recorded: {error_text(error)}"
-        events = incident("unwritable-answer", message, state.orders[fact.order], writer)
+        events = incident("unwritable-answer", message, order, writer)
         return [
             (event, encode(event))
             for event in events
@@ -297,6 +300,12 @@ def _halt_after_refusal(fact: Fact, state: AccountState, writer: Writer) -> Acco
         case _:
             return None
     return halt_after_refused_credentials(state, said, writer.author, writer.now)
+
+
+def _about(fact: Fact, state: AccountState) -> OpenOrder | None:
+    """Return the order, or a leg where its entry has filled whole; None where both have ended."""
+    known = own_leg(fact, state) or state.orders.get(fact.order)
+    return known or next(iter(state.legs_of(fact.order)), None)
 
 
 def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int, bool]:

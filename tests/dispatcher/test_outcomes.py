@@ -9,7 +9,7 @@ import pytest
 
 from accounts.evolve import fold
 from accounts.state import TradingStatus
-from brokers.broker import Fill, OrderReport, OrderStatus
+from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import SystemClock
 from consumers.dispatcher.orders import Orders
@@ -18,16 +18,22 @@ from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
 from events.decision import RecommendationFailed
-from events.identifiers import BrokerOrderId, ClientOrderId
-from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderResent
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg
+from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderResent, Side
 from tests.builders import (
     NOW,
+    a_bracket,
+    a_fill,
     a_halt,
     a_resend,
     a_resumption,
+    an_acceptance,
+    an_account,
     an_author,
     an_intent,
     an_opening,
+    broker_order_id,
+    the_leg,
 )
 
 WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
@@ -187,6 +193,35 @@ def test_an_answer_that_fits_no_record_is_an_incident_and_not_the_end_of_the_pro
 
     # then
     assert [type(event) for event in outcomes.events] == [IncidentRecorded, AccountHalted]
+
+
+@pytest.mark.parametrize("nested", [True, False], ids=["with its entry", "alone"])
+def test_an_answer_about_a_leg_that_fits_no_record_is_an_incident_though_its_entry_is_gone(
+    *, nested: bool
+) -> None:
+    # given: a bracket's stop that has filled in part, long after its entry
+    bracket = a_bracket()
+    stop = the_leg(bracket, Leg.STOP)
+    legs: list[LogEvent] = [an_acceptance(stop), a_fill(stop, cumulative=9, price=95)]
+    state = an_account(bracket, an_acceptance(bracket), a_fill(bracket), *legs)
+    orders = Orders(a_simulated_broker(), SystemClock(), simulated=True)
+
+    # when: the broker tells a sum that contradicts what it told before
+    report = replace(
+        a_total(10, "1"),
+        broker_order_id=BrokerOrderId(broker_order_id(stop)),
+        client_order_id=ClientOrderId("the-brokers-own"),
+        side=Side.SELL,
+        limit_price=None,
+    )
+    entry = a_report(10, legs=(LegReport(leg=Leg.STOP, report=report),))
+    orders.told([entry if nested else report])
+    outcomes = orders.outcomes(state, WRITER, lambda _: Record("log", b""))
+
+    # then: a person looks at it, and the next who reads the log goes on
+    assert [type(event) for event in outcomes.events] == [IncidentRecorded, AccountHalted]
+    orders.written(outcomes, outcomes.state)
+    assert orders.facts_unwritten == 0
 
 
 def test_ten_failures_at_settling_halt_the_account_as_well() -> None:
