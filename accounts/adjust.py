@@ -77,12 +77,11 @@ def _counted(state: AccountState, event: PositionAdjusted) -> AccountState:
     if ended is None:
         return state
     filled = abs(event.quantity_change)
-    order = changed(
-        ended.order,
-        cumulative_quantity=ended.order.cumulative_quantity + filled,
-        cumulative_notional=ended.order.cumulative_notional + money(event.price * filled),
+    after = ended._replace(
+        cumulative_quantity=ended.cumulative_quantity + filled,
+        cumulative_notional=ended.cumulative_notional + money(event.price * filled),
     )
-    return changed(state, closed_orders=state.closed_orders.set(name, replace(ended, order=order)))
+    return changed(state, closed_orders=state.closed_orders.set(name, after))
 
 
 def _charged(state: AccountState, fees: Decimal) -> AccountState:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final, NewType, TypeAlias, get_args, get_origin
+from typing import Any, Final, NewType, TypeAlias, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from immutables import Map
@@ -60,8 +60,8 @@ def _form(hint: object) -> Form:
         return _SIMPLE[hint]
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return Form(str, lambda value: hint(_only(str, value)))
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _record(hint)
+    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
+        return _record(hint) if is_dataclass(hint) else _row(hint)
     raise TypeError(f"{hint!r} has no form in a snapshot")
 
 
@@ -79,6 +79,22 @@ def _record(kind: type) -> Form:
             differing = ", ".join(sorted(value.keys() ^ known))
             raise ValueError(f": is no {kind.__name__} of this build: {differing}")
         return kind(**_read_all(value, forms))
+
+    return Form(write, read)
+
+
+def _row(kind: type) -> Form:
+    """A named tuple without its names: of what there is too much of to repeat them."""
+    forms = {name: form_of(hint) for name, hint in get_type_hints(kind).items()}
+
+    def write(value: Any) -> Json:  # noqa: ANN401 -- of `kind`
+        return [form.write(one) for form, one in zip(forms.values(), value, strict=True)]
+
+    def read(value: Json) -> object:
+        row = _only(list, value)
+        if len(row) != len(forms):
+            raise ValueError(f": is no {kind.__name__} of this build: {len(row)} values")
+        return kind(**_read_all(dict(zip(forms, row, strict=True)), forms))
 
     return Form(write, read)
 

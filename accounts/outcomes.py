@@ -1,12 +1,12 @@
 """What became of an order: what the broker said, and what it filled. Each counts once."""
 
-from dataclasses import replace
 from uuid import UUID
 
 from accounts.adjust import book
 from accounts.books import with_order, with_peak
 from accounts.changing import changed
 from accounts.days import with_one_more
+from accounts.orders import Order, ended
 from accounts.positions import Trade, fits
 from accounts.state import (
     AccountState,
@@ -43,14 +43,12 @@ def accepted(state: AccountState, event: OrderAccepted) -> AccountState:
             status=OrderStatus.ACCEPTED,
             broker_order_id=BrokerOrderId(event.broker_order_id),
         )
-        return _answered(_with_leg_id(with_order(state, order, known), known))
-    ended = state.closed_orders.get(name)
-    if ended is not None:
-        order = ended.order
-    if order is None:
+        return _answered(_with_leg_id(with_order(state, order, known), name, known))
+    told_of = _order_of(state, name)
+    if told_of is None:
         told_again = _is_filled(state, event.envelope)
     else:
-        told_again = order.broker_order_id == event.broker_order_id
+        told_again = told_of.broker_order_id == event.broker_order_id
     return state if told_again else state.with_incident(event.envelope.event_id)
 
 
@@ -106,26 +104,17 @@ def resent(state: AccountState, event: OrderResent) -> AccountState:
 def filled(state: AccountState, event: OrderFilled) -> AccountState:
     """Return the account after a fill: by its cumulative quantity, so that each counts once."""
     name = ClientOrderId(event.client_order_id)
-    ended = state.closed_orders.get(name)
-    order = state.orders.get(name) if ended is None else ended.order
+    order = _order_of(state, name)
     if order is None:
         told_again = _is_filled(state, event.envelope)
         return state if told_again else state.with_incident(event.envelope.event_id)
     if event.cumulative_quantity <= order.cumulative_quantity:
         return state
     trade = _trade(order, event)
-    refused = ended is not None and ended.end in _NEVER_AT_THE_BROKER
+    refused = isinstance(order, ClosedOrder) and order.end in _NEVER_AT_THE_BROKER
     if refused or not _matches(order, event) or not fits(state, trade):
         return state.with_incident(event.envelope.event_id)
-    after = changed(
-        order,
-        status=OrderStatus.ACCEPTED,
-        broker_order_id=_broker_order_id(order, event),
-        cumulative_quantity=event.cumulative_quantity,
-        cumulative_notional=event.cumulative_notional,
-    )
-    named = _with_leg_id(_with_progress(state, order, after, ended), after)
-    moved = book(named, trade, price=event.price)
+    moved = book(_with_progress(state, name, order, event), trade, price=event.price)
     return with_peak(_answered(moved))
 
 
@@ -137,43 +126,58 @@ def closed(state: AccountState, order: OpenOrder, end: End | None, event_id: UUI
         ends = ends.plus(end)  # an execution was counted at its first fill
     return changed(
         with_order(state, order, None),
-        closed_orders=state.closed_orders.set(
-            name, ClosedOrder(order=order, end=end, closed_by=event_id)
-        ),
+        closed_orders=state.closed_orders.set(name, ended(order, end, event_id)),
         ends=ends,
     )
 
 
+def _order_of(state: AccountState, name: ClientOrderId) -> Order | None:
+    return state.closed_orders.get(name) or state.orders.get(name)
+
+
 def _with_progress(
-    state: AccountState, before: OpenOrder, after: OpenOrder, ended: ClosedOrder | None
+    state: AccountState, name: ClientOrderId, order: Order, event: OrderFilled
 ) -> AccountState:
-    name, whole = after.client_order_id, after.open_quantity == 0
-    closed_orders = state.closed_orders
-    if ended is None:
-        state = with_order(state, before, None if whole else after)
-    elif whole:
-        closed_orders = closed_orders.delete(name)
+    whole = event.cumulative_quantity == order.terms.quantity
+    after: Order
+    if isinstance(order, OpenOrder):
+        after = changed(
+            order,
+            status=OrderStatus.ACCEPTED,
+            broker_order_id=_broker_order_id(order, event),
+            cumulative_quantity=event.cumulative_quantity,
+            cumulative_notional=event.cumulative_notional,
+        )
+        state = with_order(state, order, None if whole else after)
     else:
-        closed_orders = closed_orders.set(name, replace(ended, order=after, end=End.EXECUTED))
+        after = order._replace(
+            broker_order_id=_broker_order_id(order, event),
+            cumulative_quantity=event.cumulative_quantity,
+            cumulative_notional=event.cumulative_notional,
+            end=End.EXECUTED,
+        )
+        others = state.closed_orders
+        left = others.delete(name) if whole else others.set(name, after)
+        state = changed(state, closed_orders=left)
     number = decision_number(after.recommendation_id, after.leg)
-    return changed(
+    progressed = changed(
         state,
-        closed_orders=closed_orders,
         day=with_one_more(state.day, fills=1),
         filled=state.filled.add(number) if whole else state.filled,
-        ends=_executed(state.ends, before, ended),
+        ends=_executed(state.ends, order),
     )
+    return _with_leg_id(progressed, name, after)
 
 
-def _executed(ends: Ends, order: OpenOrder, ended: ClosedOrder | None) -> Ends:
+def _executed(ends: Ends, order: Order) -> Ends:
     if order.cumulative_quantity > 0 or order.leg is not Leg.ENTRY:
         return ends
-    if ended is not None and ended.end is End.EXPIRED:
+    if isinstance(order, ClosedOrder) and order.end is End.EXPIRED:
         ends = ends.plus(End.EXPIRED, -1)  # it had filled after all: the same end, put right
     return ends.plus(End.EXECUTED)
 
 
-def _trade(order: OpenOrder, event: OrderFilled) -> Trade:
+def _trade(order: Order, event: OrderFilled) -> Trade:
     terms = order.terms
     sign = 1 if terms.side is Side.BUY else -1
     notional = event.cumulative_notional - order.cumulative_notional
@@ -188,7 +192,7 @@ def _trade(order: OpenOrder, event: OrderFilled) -> Trade:
     )
 
 
-def _matches(order: OpenOrder, event: OrderFilled) -> bool:
+def _matches(order: Order, event: OrderFilled) -> bool:
     terms = order.terms
     return (
         event.symbol == terms.symbol
@@ -200,25 +204,24 @@ def _matches(order: OpenOrder, event: OrderFilled) -> bool:
 
 
 def _broker_order_id(
-    order: OpenOrder, event: OrderFilled | OrderCanceled | OrderExpired
+    order: Order, event: OrderFilled | OrderCanceled | OrderExpired
 ) -> BrokerOrderId:
     """The first one heard stays: a fill may come before the answer to the POST."""
     return order.broker_order_id or BrokerOrderId(event.broker_order_id)
 
 
-def _with_leg_id(state: AccountState, order: OpenOrder) -> AccountState:
+def _with_leg_id(state: AccountState, name: ClientOrderId, order: Order) -> AccountState:
     """Remember for good what the broker calls a stop or a target of ours."""
-    if order.parent is None or order.broker_order_id is None:
+    if not order.of_bracket or order.broker_order_id is None:
         return state
-    name = state.leg_ids.set(order.broker_order_id, order.client_order_id)
-    return changed(state, leg_ids=name)
+    return changed(state, leg_ids=state.leg_ids.set(order.broker_order_id, name))
 
 
 def _told_again(
     state: AccountState, event: OrderRejected | OrderCanceled | OrderExpired
 ) -> AccountState:
-    ended = state.closed_orders.get(ClientOrderId(event.client_order_id))
-    if ended is not None and ended.closed_by == event.envelope.event_id:
+    known = state.closed_orders.get(ClientOrderId(event.client_order_id))
+    if known is not None and known.closed_by == event.envelope.event_id:
         return state
     return state.with_incident(event.envelope.event_id)
 
@@ -226,8 +229,7 @@ def _told_again(
 def _attempted(
     state: AccountState, name: ClientOrderId, event: OrderResent | OrderOutcomeUnknown
 ) -> AccountState:
-    ended = state.closed_orders.get(name)
-    order = state.orders.get(name) if ended is None else ended.order
+    order = _order_of(state, name)
     known = _is_filled(state, event.envelope) if order is None else event.attempt <= order.attempts
     return state if known else state.with_incident(event.envelope.event_id)
 

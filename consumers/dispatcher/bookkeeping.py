@@ -11,7 +11,7 @@ from typing import Final
 from accounts.calendar import exchange_day
 from accounts.decide import plain_text
 from accounts.halting import halt_after_reconciliation, halt_after_refused_credentials
-from accounts.state import AccountState, BrokerFigures, ClosedOrder, End, OpenOrder
+from accounts.state import AccountState, BrokerFigures, ClosedOrder, End
 from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
 from brokers.errors import CredentialsRefused
@@ -75,17 +75,17 @@ def late_events(report: OrderReport, ended: ClosedOrder, writer: Writer) -> Iter
     and lives there is an incident, which halts the account; what it fills changes the holding, each
     fill by the order's cumulative quantity, as any fill does, but is no second end of the advice.
     """
-    order, works = ended.order, report.status is OrderStatus.WORKING
+    works = report.status is OrderStatus.WORKING
     never = ended.end in (End.FAILED, End.REJECTED)
     if never or works:
         was = "ended" if ended.end is None else ended.end.lower()
         message = f"the broker has it as {report.status.lower()}, our log as {was}"
-        yield from incident("order-late", message, order, writer)
-    for fill in fills_of(report, order, writer):
-        yield _late_fill(fill, order, writer) if never else fill
+        yield from incident("order-late", message, ended, writer)
+    for fill in fills_of(report, ended, writer):
+        yield _late_fill(fill, ended, writer) if never else fill
 
 
-def _late_fill(fill: OrderFilled, order: OpenOrder, writer: Writer) -> PositionAdjusted:
+def _late_fill(fill: OrderFilled, order: ClosedOrder, writer: Writer) -> PositionAdjusted:
     change = fill.quantity if fill.side is Side.BUY else -fill.quantity
     return PositionAdjusted(
         envelope=writer.about(order, roles.adjusted(f"late-fill-{fill.fill_key}")),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from accounts.decide import failure_of_order, plain_text
+from accounts.orders import Order
 from accounts.state import AccountState, OpenOrder, Trading, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
@@ -21,7 +22,7 @@ from events.author import Author
 from events.catalog import LogEvent
 from events.decision import Stage
 from events.envelope import Envelope
-from events.identifiers import ClientOrderId, RecommendationId
+from events.identifiers import ClientOrderId, RecommendationId, client_order_id
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -96,7 +97,7 @@ class Writer:
     submit_window_ms: int
     answer_within_ms: int
 
-    def about(self, order: OpenOrder, role: str) -> Envelope:
+    def about(self, order: Order, role: str) -> Envelope:
         """Return the envelope of an event about `order`."""
         return self.author.about_recommendation(
             RecommendationId(order.recommendation_id),
@@ -221,7 +222,7 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
         )
 
 
-def fills_of(report: OrderReport, order: OpenOrder, writer: Writer) -> Iterator[OrderFilled]:
+def fills_of(report: OrderReport, order: Order, writer: Writer) -> Iterator[OrderFilled]:
     """Yield the fills of `report` that the log does not know, each by its cumulative quantity."""
     known, notional = order.cumulative_quantity, order.cumulative_notional
     told = Decimal(0)
@@ -278,18 +279,17 @@ def _not_ours(fact: Reported, order: OpenOrder) -> str | None:
     return None
 
 
-def incident(kind: str, message: str, order: OpenOrder, writer: Writer) -> Iterator[LogEvent]:
+def incident(kind: str, message: str, order: Order, writer: Writer) -> Iterator[LogEvent]:
     """Yield that something happened to `order` which a person must look at, and the halt for it."""
+    name = client_order_id(writer.author.account, order.recommendation_id, order.leg)
     yield IncidentRecorded(
         envelope=writer.about(order, roles.incident(kind)),
         kind=kind,
         message=plain_text(message),
-        client_order_id=order.terms.client_order_id,
+        client_order_id=name,
     )
     yield AccountHalted(
         envelope=writer.about(order, roles.halt(kind)),
         by="dispatcher",
-        reason=plain_text(
-            f"order {order.terms.client_order_id}: {message}; find out at the broker"
-        ),
+        reason=plain_text(f"order {name}: {message}; find out at the broker"),
     )

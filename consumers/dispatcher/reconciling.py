@@ -102,7 +102,7 @@ def _late(report: OrderReport, ended: ClosedOrder, *, is_leg: bool) -> Iterator[
     that failed here, what would close what was never known to be held must go as well.
     """
     works = report.status is OrderStatus.WORKING and not is_leg
-    if works or _filled(report) > ended.order.cumulative_quantity:
+    if works or _filled(report) > ended.cumulative_quantity:
         yield report
     if ended.end in (End.FAILED, End.REJECTED):
         yield from (leg.report for leg in report.legs if leg.report.status is OrderStatus.WORKING)

@@ -49,7 +49,7 @@ def test_every_recommendation_ends_at_most_once(numbers: list[int]) -> None:
     assert min(ended.executed, ended.declined, ended.rejected, ended.expired, ended.failed) >= 0
     entries = [order for order in state.orders.values() if order.leg is Leg.ENTRY]
     open_entries = sum(1 for order in entries if order.cumulative_quantity == 0)
-    over = [closed for closed in state.closed_orders.values() if closed.order.leg is Leg.ENTRY]
+    over = [closed for closed in state.closed_orders.values() if closed.leg is Leg.ENTRY]
     waiting = sum(1 for closed in over if closed.end is None)
     assert ended.total + open_entries + waiting == len(state.decided)
 

@@ -20,23 +20,29 @@ from accounts.snapshot import dump, load
 from accounts.state import AccountState
 from events.account import CostBasis
 from events.envelope import Origin
-from events.identifiers import Leg
+from events.identifiers import BrokerOrderId, ClientOrderId, Leg
+from events.topics import RECORD_BYTES_MAX
 from tests.accounts.histories import ANY_LOG, EVENTS, a_reconciliation, a_start, told
 from tests.builders import (
     ACCOUNT,
     NOW,
+    RUN,
     a_bracket,
     a_failure,
     a_fill,
     a_halt,
     a_rejection,
     an_acceptance,
+    an_account,
     an_adjustment,
+    an_expiry,
     an_intent,
     an_opening,
     the_leg,
 )
 
+REFUSED: Final = an_intent(5).terms.client_order_id
+"""The order of `a_full_account` that ended unfilled."""
 REPRODUCIBLE: Final = settings(derandomize=True, deadline=None, database=None, max_examples=200)
 
 
@@ -129,6 +135,24 @@ def test_a_million_decided_recommendations_take_a_fifth_of_a_megabyte() -> None:
     assert load(text).decided == ids
 
 
+def test_thirty_thousand_orders_that_ended_unfilled_fit_a_record() -> None:
+    # given: as many as one that expired, each with ids as long as a broker's
+    intent = an_intent(1_000_000, "GOOGL")
+    state = an_account(intent, an_acceptance(intent), an_expiry(intent))
+    [(name, ended)] = state.closed_orders.items()
+    many = {
+        ClientOrderId(f"{name}{number:05}"): ended._replace(broker_order_id=BrokerOrderId(str(RUN)))
+        for number in range(30_000)
+    }
+
+    # when
+    text = dump(changed(an_account(), closed_orders=Map(many)))
+
+    # then
+    assert len(text) < RECORD_BYTES_MAX
+    assert dict(load(text).closed_orders) == many
+
+
 @pytest.mark.parametrize(
     ("path", "value", "place"),
     [
@@ -152,6 +176,8 @@ def test_a_million_decided_recommendations_take_a_fifth_of_a_megabyte() -> None:
         (["decided"], {}, "state.decided: is no list of bitmaps"),
         (["decided", 0], [1], "state.decided: is no run of bitmaps"),
         (["decided", 0, 1], "?", "state.decided: "),
+        (["closed_orders", REFUSED], [5], f"[{REFUSED!r}]: is no ClosedOrder of this build: 1 v"),
+        (["closed_orders", REFUSED, 1], "ARM", f"[{REFUSED!r}].leg: 'ARM' is not a valid Leg"),
         (["opened"], {}, "state.opened: is no AccountOpened of this build: "),
     ],
 )
