@@ -68,6 +68,7 @@ class Building:
     is_over: bool = False
     touched: dict[str, set[tuple[object, ...]]] | None = None
     stopped_s: float = 0.0
+    records_meanwhile: int = 0
 
     def aim(self, standing: dict[Partition, int]) -> None:
         """Go where the live tables stand, to the log's end where they stand nowhere yet."""

@@ -17,7 +17,8 @@ from psycopg import sql
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Refused
 from consumers.projector.building import RebuildSettings
-from consumers.projector.rebuild import Rebuilt, discard, rebuild
+from consumers.projector.finishing import Rebuilt
+from consumers.projector.rebuild import discard, rebuild
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.verify import verify
 from events import roles
