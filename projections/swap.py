@@ -14,6 +14,7 @@ from psycopg import sql
 from projections.checkpoints import Partition
 from projections.projection import Projection
 from projections.session import Connection
+from projections.stage import copy_text
 
 _COLUMNS: Final = """
 SELECT attname FROM pg_attribute
@@ -44,9 +45,13 @@ SELECT {new_key} FROM {shadow}.{table} AS s WHERE NOT EXISTS (
 """
 _NOTE_TOUCHED: Final = """
 INSERT INTO {shadow}.{noted}
-SELECT {live_key} FROM {table} AS l WHERE ({about}) IN ({touched})
+SELECT {live_key} FROM {table} AS l WHERE EXISTS (
+    SELECT FROM pg_temp.{touched} AS s WHERE {same_about}
+)
 UNION
-SELECT {new_key} FROM {shadow}.{table} AS s WHERE ({about}) IN ({touched})
+SELECT {new_key} FROM {shadow}.{table} AS s WHERE EXISTS (
+    SELECT FROM pg_temp.{touched} AS l WHERE {same_about}
+)
 """
 _DELETE: Final = """
 DELETE FROM {table} AS l
@@ -148,11 +153,26 @@ class Swap:
         columns = [str(name) for (name,) in self._connection.execute(_COLUMNS, (table,))]
         names["columns"] = _listed(columns)
         if touched:
-            names["about"] = _listed(ABOUT[table])
-            names["touched"] = _tuples(touched)
+            names["touched"] = self._copy_touched(table, touched)
+            names["same_about"] = _same(ABOUT[table])
             self._connection.execute(sql.SQL(_NOTE_TOUCHED).format(**names))
         deleted = self._connection.execute(sql.SQL(_DELETE).format(**names)).rowcount
         return deleted + self._connection.execute(sql.SQL(_INSERT).format(**names)).rowcount
+
+    def _copy_touched(self, table: str, touched: list[tuple[object, ...]]) -> sql.Identifier:
+        """Copy keys to a table to join with: as literals a few thousand would take minutes."""
+        name = sql.Identifier(f"touched_{table}")
+        columns = _listed(ABOUT[table])
+        self._connection.execute(
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                name, columns, sql.Identifier(table)
+            )
+        )
+        query = sql.SQL("COPY pg_temp.{} ({}) FROM STDIN").format(name, columns)
+        with self._connection.cursor() as cursor, cursor.copy(query) as copy:
+            copy.write(copy_text(touched))
+        self._connection.execute(sql.SQL("ANALYZE pg_temp.{}").format(name))
+        return name
 
     def _parked(self, table: sql.Identifier) -> list[Parked]:
         found = self._connection.execute(
@@ -209,9 +229,7 @@ def _names(connection: Connection, schema: str, table: str) -> dict[str, sql.Com
         "shadow": sql.Identifier(schema),
         "live_key": _listed(key, "l."),
         "new_key": _listed(key, "s."),
-        "same_key": sql.SQL(" AND ").join(
-            sql.SQL("s.{0} = l.{0}").format(sql.Identifier(column)) for column in key
-        ),
+        "same_key": _same(key),
     }
 
 
@@ -219,7 +237,7 @@ def _listed(columns: Iterable[str], of: LiteralString = "") -> sql.Composed:
     return sql.SQL(", ").join(sql.SQL(of + "{}").format(sql.Identifier(one)) for one in columns)
 
 
-def _tuples(rows: Iterable[tuple[object, ...]]) -> sql.Composed:
-    """Return rows as a list for IN: a value is compared as the column's type."""
-    each = (sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, row))) for row in rows)
-    return sql.SQL(", ").join(each)
+def _same(columns: Iterable[str]) -> sql.Composed:
+    return sql.SQL(" AND ").join(
+        sql.SQL("s.{0} = l.{0}").format(sql.Identifier(column)) for column in columns
+    )

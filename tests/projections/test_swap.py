@@ -56,3 +56,31 @@ def test_a_row_that_the_live_tables_derive_wrongly_after_the_comparison_is_put_r
     assert changed == 4  # the order and its execution: each deleted, and written anew
     live.close()
     shadow.close()
+
+
+def test_a_swap_after_which_tens_of_thousands_of_rows_were_touched_looks_at_all_of_them(
+    database: str,
+) -> None:
+    driver = Driver(database, EXECUTIONS)
+    log = Log(AccountName("tiny"))
+    for number in (1, 2, 3):
+        log.intended(number)
+    driver.apply(log.records())
+    shadow = Shadow(database, EXECUTIONS)
+    shadow.create()
+    others = {("tiny", f"another-{number}") for number in range(20_000)}
+
+    with shadow.comparing():
+        pass
+    with psycopg.connect(database) as connection:
+        connection.execute(sql.SQL("UPDATE dispatch_orders SET ticker = 'EDITED'"))
+    mine = {
+        (row["account_name"], row["client_order_id"]) for row in rows(database, "dispatch_orders")
+    }
+    with shadow.swapping() as swap:
+        changed = swap.contents({"dispatch_orders": others | mine})
+
+    assert changed == 3  # the new tables are empty: three orders are too many
+    assert rows(database, "dispatch_orders") == []
+    driver.close()
+    shadow.close()
