@@ -66,16 +66,26 @@ def list_parked(connection: Connection) -> list[ParkedQueue]:
         return cursor.execute(_QUEUES).fetchall()
 
 
-def show_parked(connection: Connection, projection: str, topic: str) -> list[ParkedEvent]:
-    """Return what waits of `topic` in `projection`, in the log's order."""
+def count_parked(connection: Connection, projection: str, topic: str) -> int:
+    """Return how many events of `topic` wait in `projection`."""
+    query = "SELECT count(*) FROM parked_events WHERE projection = %s AND topic = %s"
+    found: list[Any] = connection.execute(query, (projection, topic)).fetchall()
+    return int(found[0][0])
+
+
+def show_parked(
+    connection: Connection, projection: str, topic: str, *, first: int | None = None
+) -> list[ParkedEvent]:
+    """Return what waits of `topic` in `projection`, in the log's order: all, or the `first`."""
     found: list[Any] = connection.execute(
         """
         SELECT partition, log_offset, event_type, key, value, headers, failure_id, sqlstate, error
         FROM parked_events
         WHERE projection = %s AND topic = %s
         ORDER BY partition, log_offset
+        LIMIT %s
         """,
-        (projection, topic),
+        (projection, topic, first),
     ).fetchall()
     return [
         ParkedEvent(

@@ -13,12 +13,12 @@ from projections.apply import empty_stages, merge, render, rows_of
 from projections.checkpoints import Partition
 from projections.faults import is_about_the_row, unavailable
 from projections.folding import Folds, Past
-from projections.parked import ParkedEvent, show_parked
+from projections.parked import ParkedEvent, count_parked, show_parked
 from projections.parking import FailureRecorder, projection_failed
 from projections.projection import Projection
 from projections.record import Record, read_record
 from projections.session import Connection, Session
-from projections.settling import ONE_PARKED, let_go, lock_checkpoint, settled_as, tell
+from projections.settling import ONE_PARKED, let_go_up_to, lock_checkpoint, settled_as, tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,8 @@ class Retried:
 class Retry:
     """A retry of parked events: by whom, and where its failures and settlements are told.
 
-    `record_failure` and `record_settlement` return once Kafka has acknowledged.
+    `record_failure` and `record_settlement` return once Kafka has acknowledged. No more than
+    `at_once` events are held in memory and merged together, however long the queue is.
     """
 
     session: Session
@@ -46,55 +47,70 @@ class Retry:
     by: str
     build: str
     past: Past | None = None
+    at_once: int = 5000
 
     def __call__(self, projection: Projection, topic: str) -> Retried:
         """Apply what waits of `topic` in `projection`, in order, up to the first that still fails.
 
-        The projector waits at the checkpoint meanwhile. Failures that are over are settled in
-        `projection.failures`, after the commit.
+        Each `at_once` of the queue are a transaction, in which the projector waits at the
+        checkpoint; in between what it adds goes to the queue's end. Failures that are over are
+        settled in `projection.failures`, after the commit.
 
         Raises:
-            DatabaseUnavailable: PostgreSQL cannot answer; nothing was changed.
-            FailureNotRecorded: Kafka did not acknowledge: a new failure, and nothing was changed;
-                or a settlement, and only that is missing.
-            LogUnavailable: The log before what waits cannot be read; nothing was changed.
+            DatabaseUnavailable: PostgreSQL cannot answer; the rest of the queue waits as it did.
+            FailureNotRecorded: Kafka did not acknowledge: a new failure, and the rest of the queue
+                waits as it did; or a settlement, and only that is missing.
+            LogUnavailable: The log before what waits cannot be read; it waits as it did.
         """
-        try:
-            result, settled = self._in_one_transaction(projection, topic)
-        except psycopg.Error as error:
-            raise unavailable(error) from error
-        for event in settled:
-            settlement = settled_as(
-                Settlement.RETRIED,
-                projection.name,
-                event.origin,
-                reason="applied after all",
-                by=self.by,
-                at=self.now(),
-            )
-            tell(self.record_settlement, settlement)
+        folds = Folds(projection, self.past)
+        result, is_over = Retried(applied=0, waiting=0), False
+        while not is_over:
+            try:
+                step, settled, is_over = self._in_one_transaction(projection, topic, folds)
+            except psycopg.Error as error:
+                raise unavailable(error) from error
+            for event in settled:
+                self._settle(projection, event.origin)
+            result = replace(step, applied=result.applied + step.applied)
         return result
 
     def _in_one_transaction(
-        self, projection: Projection, topic: str
-    ) -> tuple[Retried, list[ParkedEvent]]:
+        self, projection: Projection, topic: str, folds: Folds
+    ) -> tuple[Retried, list[ParkedEvent], bool]:
+        """Apply the queue's beginning; return what came of it, failures that are over, the end."""
         connection = self.session.connection(projection.stages)
-        folds = Folds(projection, self.past)
-        folds.catch_up(_beginning(show_parked(connection, projection.name, topic)))
+        folds.catch_up(_beginning(show_parked(connection, projection.name, topic, first=1)))
         with connection.transaction():
             connection.execute("SET LOCAL synchronous_commit = on")
             lock_checkpoint(connection, projection.name, topic)
-            events = show_parked(connection, projection.name, topic)
+            events = show_parked(connection, projection.name, topic, first=self.at_once)
             folds.catch_up(_beginning(events))  # somebody else may have retried some of it
             records = [self._record(event) for event in events]
             done, error = _apply_prefix(connection, projection, folds, records)
-            for event in events[:done]:
-                let_go(connection, projection.name, event.origin)
-            result = Retried(applied=done, waiting=len(events) - done)
+            if done:
+                let_go_up_to(connection, projection.name, events[done - 1].origin)
+            is_over = error is not None or len(events) < self.at_once
+            result = Retried(applied=done, waiting=0)
             if error is not None:
                 told = self._still_fails(connection, projection, records[done], error)
-                result = replace(result, stopped_at=events[done].origin, error=told)
-        return result, [event for event in events[:done] if event.failed]
+                result = replace(
+                    result,
+                    waiting=count_parked(connection, projection.name, topic),
+                    stopped_at=events[done].origin,
+                    error=told,
+                )
+        return result, [event for event in events[:done] if event.failed], is_over
+
+    def _settle(self, projection: Projection, origin: Origin) -> None:
+        settlement = settled_as(
+            Settlement.RETRIED,
+            projection.name,
+            origin,
+            reason="applied after all",
+            by=self.by,
+            at=self.now(),
+        )
+        tell(self.record_settlement, settlement)
 
     def _record(self, event: ParkedEvent) -> Record:
         return read_record(

@@ -33,6 +33,15 @@ def let_go(connection: Connection, projection: str, origin: Origin) -> None:
     )
 
 
+def let_go_up_to(connection: Connection, projection: str, last: Origin) -> None:
+    """Let everything that is parked of the partition wait no longer, up to the event at `last`."""
+    connection.execute(
+        "DELETE FROM parked_events"
+        " WHERE projection = %s AND topic = %s AND partition = %s AND log_offset <= %s",
+        (projection, last.topic, last.partition, last.offset),
+    )
+
+
 def settled_as(
     settlement: Settlement, projection: str, origin: Origin, *, reason: str, by: str, at: datetime
 ) -> ProjectionSettled:

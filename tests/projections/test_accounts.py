@@ -356,7 +356,7 @@ def session(database: str) -> Iterator[Session]:
     session.close()
 
 
-def a_retry(session: Session, past: Remembered) -> Retry:
+def a_retry(session: Session, past: Remembered, *, at_once: int = 5000) -> Retry:
     return Retry(
         session=session,
         codec=Codec(KnownSchemas()),
@@ -366,6 +366,7 @@ def a_retry(session: Session, past: Remembered) -> Retry:
         by="ann",
         build="test",
         past=past,
+        at_once=at_once,
     )
 
 
@@ -382,8 +383,13 @@ def test_an_event_that_cannot_be_applied_leaves_the_rows_of_the_one_before(
     assert tables(database) == applied(make_database(migrated_template), EVENTFUL[:5])
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 5000])
 def test_after_the_fix_a_retry_goes_on_in_order_and_so_does_the_projector(
-    database: str, session: Session, make_database: Callable[..., str], migrated_template: str
+    database: str,
+    session: Session,
+    make_database: Callable[..., str],
+    migrated_template: str,
+    at_once: int,
 ) -> None:
     more = [*EVENTFUL, a_fill(LATER, 3, 50), an_adjustment(1, 90)]
     stream = told(more)
@@ -394,7 +400,7 @@ def test_after_the_fix_a_retry_goes_on_in_order_and_so_does_the_projector(
     engine.apply(stream[8:10], after(stream[8:10]))
     run(database, MENDED)
 
-    assert a_retry(session, past)(ACCOUNTS, TOPIC) == Retried(applied=5, waiting=0)
+    assert a_retry(session, past, at_once=at_once)(ACCOUNTS, TOPIC) == Retried(applied=5, waiting=0)
     assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
 
     engine.apply(stream[10:], after(stream[10:]))

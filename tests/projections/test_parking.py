@@ -11,7 +11,7 @@ from events.projection import ProjectionFailed, ProjectionSettled, Settlement
 from projections.engine import Applied
 from projections.executions import EXECUTIONS
 from projections.failures import failure_id
-from projections.faults import FailureNotRecorded
+from projections.faults import DatabaseUnavailable, FailureNotRecorded
 from projections.parked import list_parked, show_parked
 from projections.projection import Projection, Readable
 from projections.record import Record
@@ -324,6 +324,52 @@ def test_a_retry_stops_at_the_next_failure_and_keeps_what_went_well(
     assert try_again(retry) == Retried(applied=4, waiting=0)
     assert executed(database) == {"tiny": [1, 2, 3, 4]}
     assert [settlement.offset for settlement in settled] == [0, 4]
+
+
+NO_MORE_THAN_THREE = """
+CREATE FUNCTION no_more_than_three() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT count(*) FROM written) > 3 THEN
+        RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER no_more_than_three AFTER INSERT ON dispatch_orders
+REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION no_more_than_three();
+"""
+"""A server on which a merge of more than three orders takes longer than a statement may."""
+
+
+def test_a_queue_that_no_single_statement_can_take_is_retried_part_by_part(
+    database: str, driver: Driver, retry: Retry, settled: list[ProjectionSettled]
+) -> None:
+    driver.apply(traded("tiny", "POISON", *["MSFT"] * 9).records())
+    run(database, ACCEPT_POISON)
+    run(database, NO_MORE_THAN_THREE)
+
+    with pytest.raises(DatabaseUnavailable, match="statement timeout"):
+        try_again(retry)
+    assert executed(database) == {}
+    result = try_again(replace(retry, at_once=4))
+
+    assert result == Retried(applied=20, waiting=0)
+    assert executed(database) == {"tiny": list(range(1, 11))}
+    assert [settlement.offset for settlement in settled] == [0]
+
+
+def test_a_failure_in_a_later_part_of_the_queue_keeps_the_parts_before_it(
+    database: str, driver: Driver, retry: Retry
+) -> None:
+    driver.apply(traded("tiny", "POISON", "MSFT", "MSFT", "VENOM", "AAPL").records())
+    run(database, ACCEPT_POISON)
+    run(database, REFUSE_POISON.replace("POISON", "VENOM"))
+
+    result = try_again(replace(retry, at_once=4))
+
+    assert (result.applied, result.waiting) == (6, 4)
+    assert result.stopped_at is not None
+    assert result.stopped_at.offset == 6
+    assert executed(database) == {"tiny": [1, 2, 3]}
 
 
 def test_a_retry_with_nothing_waiting_does_nothing(retry: Retry) -> None:
