@@ -1,7 +1,5 @@
 """`dispatcher accounts halt|reduce|resume|cancel-open`: typed, appended, answered, told."""
 
-import getpass
-import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +11,7 @@ import typer
 from cli.commanded_view import obeyed_as_json, print_obeyed, sentence_of
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, moment, print_json, progress, say
+from cli.who import who
 from consumers.clock import SystemClock
 from consumers.commands import AnswerReader, Obeyed, issue, new_command, with_state
 from consumers.errors import DispatcherError, Refused, ServiceUnreachable
@@ -93,7 +92,7 @@ def _command(kind: CommandKind, expires: str) -> Command:
             new_command(
                 settings.account(one).account,
                 kind,
-                by=by or _user(),
+                by=by or who(),
                 reason=reason.strip(),
                 now=now,
                 expires_in=lasts,
@@ -176,10 +175,3 @@ def _duration(text: str) -> timedelta:
     if found is None:
         raise typer.BadParameter("say it as 30s, 5m, 2h or 1d", param_hint="--expires-in")
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        return f"uid {os.getuid()}"

@@ -1,6 +1,5 @@
 """`dispatcher projections parked`: events that could not become rows, and those behind them."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +9,7 @@ import typer
 
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, print_json, print_table, say
+from cli.who import who
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.past import LogPast
@@ -136,7 +136,7 @@ def skip(
             session=session,
             record_settlement=recorder,
             now=SystemClock().now,
-            by=getpass.getuser(),
+            by=who(),
         )
         try:
             skipped = leave_out(wanted, topic, offset, reason)
@@ -169,7 +169,7 @@ def _retried(
         record_failure=recorder,
         record_settlement=recorder,
         now=SystemClock().now,
-        by=getpass.getuser(),
+        by=who(),
         build=build(),
         past=LogPast(settings.kafka.cluster, codec),
     )

@@ -1,6 +1,5 @@
 """`dispatcher projections rebuild` and `verify`: tables told anew, tables held against the log."""
 
-import getpass
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, plain, print_json, print_table, say
 from cli.periods import point_of_logs
+from cli.who import who
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.building import RebuildSettings
@@ -79,7 +79,7 @@ def rebuild(
                 cluster=settings.kafka.cluster,
                 postgres_dsn=settings.postgres_dsn(),
                 build=build(),
-                by=getpass.getuser(),
+                by=who(),
                 now=SystemClock().now,
                 registry_url=settings.registry.url,
                 processes=processes or os.cpu_count() or 1,

@@ -1,6 +1,5 @@
 """Halting by hand: what is typed, what is said, how it ends."""
 
-import getpass
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from cli.who import who
 from tests.cli.advice import line, lines
 from tests.cli.running import ROOT, TIMEOUT_S, Command
 
@@ -68,7 +68,7 @@ def test_a_halt_tells_what_it_was_what_it_is_what_remains_and_what_to_type_next(
         assert again.code == 0
         said = " ".join(again.out.split())
         assert "is already halted" in said
-        assert f"by {getpass.getuser()}: the feed is stale" in said
+        assert f"by {who()}: the feed is stale" in said
 
         # and: a reduction would make it freer, which it is refused
         reduced = ready("accounts", "reduce", "large-default", *REASON)
