@@ -13,6 +13,7 @@ from consumers.dispatcher.opening import check_identity
 from consumers.doctor.finding import Finding, age, failed, ok, warn
 from consumers.doctor.offsets import TIMEOUT_S, Offsets
 from consumers.errors import ConfigurationError, DispatcherError
+from consumers.freshness import backlogs
 from consumers.kafka import admin_client, unreachable
 from consumers.scan import scan
 from consumers.settings import AccountSettings, Settings
@@ -70,14 +71,14 @@ def check_dispatcher(
     if committed is None:
         says, late_s = f"{running}; nothing is decided yet", 0.0
     else:
-        ends = offsets.ends([RECOMMENDATIONS.name], committed=True)
-        places = {RECOMMENDATIONS.name: committed}
-        oldest = offsets.first_record_times(places, ends, committed=True).get(RECOMMENDATIONS.name)
-        late_s = 0.0 if oldest is None else now_s - oldest
-        undecided = 0 if oldest is None else ends[RECOMMENDATIONS.name] - committed
+        place = (RECOMMENDATIONS.name, 0)
+        [end] = offsets.ends([RECOMMENDATIONS.name], committed=True).values()
+        [waiting] = backlogs(cluster, [(place, committed)], {place: end}).values()
+        late_s = 0.0 if waiting.oldest_s is None else now_s - waiting.oldest_s
         says = f"{running}; nothing is undecided"
-        if undecided:
-            says = f"{running}; up to {undecided} undecided, the oldest {age(late_s)} old"
+        if waiting.records:
+            exactly = "" if waiting.exact else "up to "
+            says = f"{running}; {exactly}{waiting.records} undecided, the oldest {age(late_s)} old"
     if members and late_s > _LATE_S:
         cure = "read its log; a historical clock waits for the next moment's recommendations"
     yield ok(name, says) if members and late_s <= _LATE_S else warn(name, says, cure)

@@ -53,11 +53,15 @@ def check_database(dsn: str) -> Iterator[Finding]:
         yield ok("migrations", "none pending")
 
 
-def check_clock(dsn: str) -> Iterator[Finding]:
-    """Compare our clock with PostgreSQL's: orders are timed by the wall clock, too."""
-    before_s = time.time()
+def check_clock(dsn: str, ahead_s: float = 0.0) -> Iterator[Finding]:
+    """Compare our clock with PostgreSQL's: orders are timed by the wall clock, too.
+
+    `ahead_s` is how far before this machine's clock the caller's is, in seconds. Kafka's clock
+    cannot be asked for: its answers bear no time, and records bear their writers'.
+    """
+    before_s = time.time() + ahead_s
     [row] = rows(dsn, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now_s")
-    after_s = time.time()
+    after_s = time.time() + ahead_s
     away_s = max(row["now_s"] - after_s, before_s - row["now_s"], 0.0)
     cure = "timedatectl set-ntp true (or whatever keeps the clocks of both machines right)"
     if away_s > _SKEW_FAIL_S:

@@ -42,7 +42,8 @@ def examine(settings: Settings, now_s: float | None = None) -> list[Finding]:
     began_s = time.time()
     now_s = began_s if now_s is None else now_s
     source = RegistrySchemaSource(settings.registry.url)
-    offsets = Offsets(settings.kafka.cluster)
+    cluster = settings.kafka.cluster
+    offsets = Offsets(cluster)
     dsn = None if settings.postgres is None else settings.postgres_dsn()
     accounts = list(settings.accounts.values())
     try:
@@ -57,10 +58,10 @@ def examine(settings: Settings, now_s: float | None = None) -> list[Finding]:
             found += _asked("topics", lambda: check_layout(settings))
             found += _asked("transactions", lambda: check_transactions(settings, offsets, now_s))
         if dsn is not None and _well(database[:1]):  # it answers, whatever is pending
-            found += _asked("clock", lambda: check_clock(dsn))
+            found += _asked("clock", lambda: check_clock(dsn, now_s - began_s))
         if dsn is not None and _well(database):
             if _well(kafka):
-                found += _asked("projections", lambda: check_projections(dsn, offsets, now_s))
+                found += _asked("projections", lambda: check_projections(cluster, dsn, now_s))
             found += _asked("parked", lambda: check_parked(dsn))
             found += _asked("dead letters", lambda: check_dead_letters(dsn))
         for account in accounts:

@@ -69,10 +69,10 @@ def check_transactions(settings: Settings, offsets: Offsets, now_s: float) -> It
     limit_s = max((one.tuning.transaction_timeout_ms / 1000 for one in accounts), default=0.0) + (
         _CLEAN_UP_S + _SLACK_S
     )
-    begun = offsets.first_record_times(held, written, committed=False)
+    begun = offsets.first_record_times(held, written)
     hung = False
     for topic, at in sorted(held.items()):
-        since_s = now_s - (begun.get(topic) or now_s)
+        since_s = now_s - (begun[topic] or now_s)
         if since_s > limit_s:
             hung = True
             name = settings.kafka.cluster.topic(topic)

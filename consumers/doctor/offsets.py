@@ -14,6 +14,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
 
 from consumers.cluster import Cluster
+from consumers.errors import ServiceUnreachable
 from consumers.kafka import (
     admin_client,
     consume_batch,
@@ -69,12 +70,14 @@ class Offsets:
             raise unreachable(error) from error
 
     def first_record_times(
-        self, places: Mapping[str, int], ends: Mapping[str, int], *, committed: bool
+        self, places: Mapping[str, int], ends: Mapping[str, int]
     ) -> dict[str, float | None]:
         """Return when the first record at or after each topic's offset was written (UNIX seconds).
 
-        None where there is none before the end: only the marks of transactions. A topic that
-        could not be read in time is left out.
+        Committed or not; None where there is none before the end: only the marks of transactions.
+
+        Raises:
+            ServiceUnreachable: A topic could not be read: nobody knows what stands there.
         """
         waiting = {topic: at for topic, at in places.items() if at < ends[topic]}
         found: dict[str, float | None] = {topic: None for topic in places if topic not in waiting}
@@ -83,8 +86,7 @@ class Offsets:
         config = consumer_config(
             self._cluster.bootstrap_servers, self._cluster.group("dispatcher-doctor")
         )
-        level = "read_committed" if committed else "read_uncommitted"
-        consumer = Consumer({**config, "isolation.level": level, "log_level": 0})
+        consumer = Consumer({**config, "isolation.level": "read_uncommitted", "log_level": 0})
         try:
             consumer.assign(
                 [TopicPartition(self._cluster.topic(name), 0, at) for name, at in waiting.items()]
@@ -92,6 +94,12 @@ class Offsets:
             self._read(consumer, waiting, found)
         finally:
             consumer.close()
+        unread = sorted(waiting.keys() - found.keys())
+        if unread:
+            raise ServiceUnreachable(
+                f"{self._cluster.topic(unread[0])} cannot be read at offset {waiting[unread[0]]}: "
+                f"nothing came within {TIMEOUT_S:.0f} s, so nobody knows what stands there"
+            )
         return found
 
     def _read(

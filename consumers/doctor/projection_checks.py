@@ -1,52 +1,86 @@
-"""Projections: how far each is, in records and in seconds."""
+"""Projections: where each one's checkpoints stand, how far that is behind, in records and time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from consumers.doctor.finding import Finding, age, ok, warn
-from consumers.doctor.offsets import Offsets
-from consumers.tables import checkpoints
+from consumers.cluster import Cluster
+from consumers.doctor.finding import Finding, age, fail, ok, warn
+from consumers.freshness import Standing, standings
+from consumers.projector.reading import committed_ends
 from projections.catalog import PROJECTIONS
 
 _LATE_S: Final = 10.0
+_TOLD_MAX: Final = 3
 _CURE: Final = "dispatcher projections run"
+_START_ANEW: Final = (
+    "bring the topic back; if it is gone for good, fill a new database from what there is: set "
+    "postgres.dsn, dispatcher migrate, dispatcher projections run"
+)
 
 
-def check_projections(dsn: str, offsets: Offsets, now_s: float) -> Iterator[Finding]:
-    """Compare checkpoints with ends: at the end is who stands at or past it, whatever the count.
+def check_projections(cluster: Cluster, dsn: str, now_s: float) -> Iterator[Finding]:
+    """Hold checkpoints against ends, as `dispatcher projections status` does.
 
-    The offsets of a topic have holes where transactions were marked, so that a distance in
-    offsets is the most that can be missing. How late a projection is, the oldest record tells that
-    it has not applied.
+    At `now_s`, UNIX seconds. What waits is counted in committed records: offsets have holes where
+    transactions were marked. How late a projection is, the oldest record tells that it has not
+    applied.
+
+    Raises:
+        ServiceUnreachable: Kafka or PostgreSQL does not answer.
     """
-    at = {(row["projection"], row["topic"]): row["next_offset"] for row in checkpoints(dsn)}
-    existing = offsets.existing()
-    read = {
-        (projection.name, topic): at.get((projection.name, topic), 0)
-        for projection in PROJECTIONS
-        for topic in existing
-        if projection.reads(topic)
-    }
-    ends = offsets.ends({topic for _, topic in read}, committed=True)
-    behind = {place: ends[place[1]] - offset for place, offset in read.items()}
-    oldest_from = {
-        (topic, start): offsets.first_record_times({topic: start}, ends, committed=True).get(topic)
-        for topic, start in {(place[1], read[place]) for place in behind if behind[place] > 0}
-    }
-    late = False
+    found = standings(cluster, dsn, PROJECTIONS, now_s)
+    beyond = _beyond(cluster, found)
     for projection in PROJECTIONS:
-        missing, oldest = 0, now_s
-        for place, distance in behind.items():
-            if place[0] != projection.name or distance <= 0:
-                continue
-            written = oldest_from[place[1], read[place]]
-            if written is not None:  # else only marks of transactions are left
-                missing, oldest = missing + distance, min(oldest, written)
-        if not missing:
-            continue
-        late = True
-        says = f"up to {missing} records behind, the oldest {age(now_s - oldest)} old"
+        mine = [one for one in found if one.projection == projection.name]
         name = f"projection {projection.name}"
-        yield warn(name, says, _CURE) if now_s - oldest > _LATE_S else ok(name, says)
-    if not late:
-        yield ok("projections", f"all {len(PROJECTIONS)} are at the end of their topics, lag 0 s")
+        lost = [one for one in mine if one in beyond]
+        if lost:
+            yield fail(name, _loss(lost[0]), _START_ANEW)
+            continue
+        if not mine:
+            yield ok(name, "none of its topics is there yet")
+            continue
+        waiting = [one for one in mine if one.behind]
+        lag_s = max((one.lag_seconds for one in waiting), default=0.0)
+        says = f"{_behind(waiting, lag_s)}; {_places(mine)}"
+        yield warn(name, says, _CURE) if lag_s > _LATE_S else ok(name, says)
+
+
+def _beyond(cluster: Cluster, found: Sequence[Standing]) -> list[Standing]:
+    """Return who stands behind the end of its topic; ends are asked for once more.
+
+    They were asked for before the checkpoints, and a projector may have read on in between.
+    """
+    suspected = [one for one in found if (one.next_offset or 0) > one.end_offset]
+    if not suspected:
+        return []
+    ends = committed_ends(cluster, PROJECTIONS)
+    return [
+        one for one in suspected if (one.next_offset or 0) > ends.get((one.topic, one.partition), 0)
+    ]
+
+
+def _loss(one: Standing) -> str:
+    return (
+        f"its checkpoint in {one.topic} is {one.next_offset}, the topic ends at {one.end_offset}: "
+        "its records were lost or it was made anew, and the tables hold what it does not"
+    )
+
+
+def _behind(waiting: Sequence[Standing], lag_s: float) -> str:
+    if not waiting:
+        return "at the end, lag 0 s"
+    records = sum(one.behind for one in waiting)
+    exactly = "" if all(one.behind_is_exact for one in waiting) else "up to "
+    noun = "record" if records == 1 else "records"
+    return f"{exactly}{records} {noun} behind, the oldest {age(lag_s)} old"
+
+
+def _places(mine: Sequence[Standing]) -> str:
+    """Return checkpoints and ends, those that are furthest behind first."""
+    late_first = sorted(mine, key=lambda one: -one.lag_seconds)
+    told = [
+        f"{one.topic} {one.next_offset or 0} of {one.end_offset}" for one in late_first[:_TOLD_MAX]
+    ]
+    more = len(mine) - len(told)
+    return ", ".join(told) + (f", and {more} more" if more else "")

@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -10,12 +11,21 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from consumers.cluster import Cluster
+from consumers.doctor.database_checks import check_clock
 from consumers.doctor.examine import examine, exit_code
 from consumers.doctor.finding import Finding, Verdict, age
+from consumers.doctor.machine_checks import check_disk
+from consumers.doctor.offsets import Offsets
+from consumers.doctor.registry_checks import check_registry
+from consumers.errors import ServiceUnreachable
+from consumers.registry import RegistrySchemaSource, subject_of
 from consumers.settings import Settings, load_settings
 from consumers.topics_admin import apply_topics
+from events.order import OrderFilled, OrderRejected
 from tests.cli.advice import line, lines
 from tests.cli.running import Command, Place
+from tests.schemas.confused import confused
+from tests.services import Services
 
 LOG = "dispatch.events.tiny"
 
@@ -175,7 +185,7 @@ def test_lag_is_told_by_the_oldest_record_that_is_not_in_the_tables(
     [found] = _found(settings, "projection recommendations", later_s=600)
 
     assert found.verdict is Verdict.WARN
-    assert "the oldest 10 min old" in found.says
+    assert found.says == ("2 records behind, the oldest 10 min old; recommendations 0 of 2")
     assert found.cure == "dispatcher projections run"
 
 
@@ -187,7 +197,7 @@ def test_who_stands_behind_the_marks_of_transactions_alone_is_at_the_end(
     for command in (("accounts", "run", "tiny"), ("projections", "run")):
         ran = dispatcher(*command, "--until-caught-up")
         assert ran.code == 0, ran.err
-    assert _found(settings, "projections")[0].verdict is Verdict.OK
+    [before] = _found(settings, "projection executions")
 
     with psycopg.connect(settings.postgres_dsn()) as connection:
         connection.execute(
@@ -195,8 +205,54 @@ def test_who_stands_behind_the_marks_of_transactions_alone_is_at_the_end(
             (LOG,),
         )
 
-    [found] = _found(settings, "projections", later_s=600)
-    assert (found.verdict, found.says[-7:]) == (Verdict.OK, "lag 0 s")
+    [found] = _found(settings, "projection executions", later_s=600)
+    assert {before.verdict, found.verdict} == {Verdict.OK}
+    assert before.says.startswith("at the end, lag 0 s; dispatch.events.")
+    assert before.says != found.says  # its checkpoint, for all to see, stands one mark lower
+    assert found.says.startswith("at the end, lag 0 s; dispatch.events.")
+
+
+@pytest.mark.usefixtures("topics")
+def test_what_nobody_has_decided_is_counted_in_recommendations(
+    dispatcher: Command, settings: Settings
+) -> None:
+    for numbers in ((1,), (2, 3, 4)):
+        dispatcher("recommendations", "publish", "-", stdin=lines(*map(line, numbers)))
+        if numbers == (1,):
+            assert dispatcher("accounts", "run", "tiny", "--until-caught-up").code == 0
+
+    [found] = _found(settings, "dispatcher tiny", later_s=600)
+
+    assert found.says == "none is running; 3 undecided, the oldest 10 min old"
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_checkpoint_behind_the_end_of_its_topic_tells_of_a_log_that_was_lost(
+    dispatcher: Command, settings: Settings
+) -> None:
+    dispatcher("recommendations", "publish", "-", stdin=lines(line(1)))
+    ran = dispatcher("projections", "run", "--until-caught-up")
+    assert ran.code == 0, ran.err
+    with psycopg.connect(settings.postgres_dsn()) as connection:
+        connection.execute(
+            "UPDATE projection_checkpoints SET next_offset = 4711"
+            " WHERE projection = 'recommendations'"
+        )
+
+    [found] = _found(settings, "projection recommendations")
+
+    assert (found.verdict, found.exit_code) == (Verdict.FAIL, 3)
+    assert "its checkpoint in recommendations is 4711, the topic ends at 1" in found.says
+    assert found.cure.startswith("bring the topic back")
+
+
+def test_a_topic_that_cannot_be_read_is_not_taken_for_one_where_nothing_waits(
+    settings: Settings,
+) -> None:
+    offsets = Offsets(settings.kafka.cluster)
+
+    with pytest.raises(ServiceUnreachable, match="nobody knows what stands there"):
+        offsets.first_record_times({"nowhere": 0}, {"nowhere": 1})
 
 
 @pytest.mark.usefixtures("topics")
@@ -248,12 +304,66 @@ def test_what_waits_and_what_was_refused_is_worth_a_look(settings: Settings) -> 
     assert exit_code(findings) == 0
 
 
+@pytest.mark.parametrize(
+    ("ahead_s", "verdict"), [(0, Verdict.OK), (1.5, Verdict.WARN), (-1.5, Verdict.WARN)]
+)
+def test_a_clock_that_is_off_by_more_than_half_a_second_is_worth_a_look(
+    database: str, ahead_s: float, verdict: Verdict
+) -> None:
+    [found] = check_clock(database, ahead_s)
+
+    assert (found.verdict, found.exit_code) == (verdict, 0)
+    assert found.cure.startswith("timedatectl" if ahead_s else "")
+
+
+@pytest.mark.parametrize("ahead_s", [60, -60])
+def test_a_clock_that_is_off_by_more_than_three_seconds_has_to_be_mended(
+    settings: Settings, ahead_s: float
+) -> None:
+    [found] = _found(settings, "clock", later_s=ahead_s)
+
+    assert (found.verdict, found.exit_code) == (Verdict.FAIL, 3)
+    assert found.says.endswith("s away from PostgreSQL's")
+    assert found.cure.startswith("timedatectl set-ntp true")
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "verdict", "code"),
+    [("5.0", Verdict.OK, 0), ("1.9", Verdict.WARN, 0), ("0.1", Verdict.FAIL, 3)],
+)
+def test_a_disk_that_fills_up_is_found_before_it_is_full(
+    dispatcher: Command, tmp_path: Path, free_gb: str, verdict: Verdict, code: int
+) -> None:
+    ledger = tmp_path / "tiny.ledger"
+    settings = _with(dispatcher, **{"[accounts.tiny]": f"[accounts.tiny]\nledger='{ledger}'"})
+
+    found = list(check_disk(settings, lambda _: int(Decimal(free_gb) * 1_000_000_000)))
+
+    [one] = [each for each in found if str(tmp_path) in each.says]
+    assert (one.verdict, one.exit_code) == (verdict, code)
+    assert one.says == f"{free_gb} GB free in {tmp_path}"
+    assert (one.cure != "") is (verdict is not Verdict.OK)
+
+
+def test_a_registry_that_gives_an_id_to_another_schema_is_found(services: Services) -> None:
+    known = RegistrySchemaSource(services.registry_url)
+    ours, another = known.id_of(OrderFilled), known.id_of(OrderRejected)
+
+    with confused(services.registry_url, of=ours, leads_to=another) as url:
+        [found] = check_registry(RegistrySchemaSource(url))
+
+    assert (found.verdict, found.exit_code) == (Verdict.FAIL, 3)
+    assert f"id {ours} of {subject_of(OrderFilled)} leads to another schema" in found.says
+    assert "restore it from its backup" in found.says + found.cure
+
+
 def test_without_postgresql_configured_nothing_is_asked_of_it(dispatcher: Command) -> None:
     findings = examine(_with(dispatcher, **{"[postgres]": "", "dsn": "#"}))
 
     [postgres] = [one for one in findings if one.check == "postgres"]
     assert postgres.verdict is Verdict.OK
-    assert not {"migrations", "parked", "projections"} & {one.check for one in findings}
+    asked = {one.check.partition(" ")[0] for one in findings}
+    assert not {"migrations", "parked", "projection", "projections", "clock"} & asked
 
 
 @pytest.mark.parametrize(
