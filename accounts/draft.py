@@ -22,6 +22,8 @@ class Draft:
     """An order without its quantity. Prices are US dollars per share, None where unknown.
 
     `held` is what the account holds of `symbol` (signed); `closes` says that the order reduces it.
+    `advised_price` is the advice's own; of a contract that it named no price of, the middle of the
+    market's quote.
     `market_price` is what the other side asks for now (buying) or offers (selling).
     `worst_price` bounds what the order can cost; it is `limit_price` but for opening sales.
     """
@@ -63,6 +65,8 @@ def draft_order(
     closes = (side is Side.SELL and held > 0) or (side is Side.BUY and held < 0)
     collar_bps = _collar(limits, is_stock=is_stock, closes=closes)
     advised, market_price = advised_price(recommendation), _market_price(market, side)
+    if advised is None and symbol is not None:
+        advised = _middle(market)
     limit = worst = None
     if advised is not None and market_price is not None and side is not Side.UNKNOWN:
         tick = None if is_stock else _CENT
@@ -125,6 +129,13 @@ def increment(price: Decimal) -> Decimal:
 
 def _rounded(price: Decimal, tick: Decimal | None, rounding: str) -> Decimal:
     return price.quantize(tick or increment(price), rounding=rounding)
+
+
+def _middle(market: MarketSeen | None) -> Decimal | None:
+    """Return the middle of a quote that has two sides."""
+    if market is None or market.bid is None or market.ask is None:
+        return None
+    return (market.bid + market.ask) / 2 if 0 < market.bid <= market.ask else None
 
 
 def _market_price(market: MarketSeen | None, side: Side) -> Decimal | None:

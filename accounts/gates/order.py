@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from accounts.draft import advised_price
 from accounts.gates.given import GateInput, declined, not_applicable, passed
 from accounts.limits import BASIS_POINTS
 from accounts.words import dollars, plain
@@ -41,6 +42,7 @@ def price_collar(given: GateInput) -> GateResult:
     """Decline when the market has left the collar around the price of the advice.
 
     An exit has a wider collar of its own, but has one: a wrong price sells everything for nothing.
+    Where the advice named no price of the contract, the quote is held against its own middle.
     """
     gate, draft = "price_collar", given.draft
     advised, price, bps = draft.advised_price, draft.market_price, draft.collar_bps
@@ -53,9 +55,12 @@ def price_collar(given: GateInput) -> GateResult:
         return declined(gate, "there is no market price", "unknown", threshold)
     if not draft.limit_price:
         return declined(gate, "the limit rounds to nothing", plain(price), threshold)
-    if abs(price - advised) * BASIS_POINTS <= advised * bps:
-        return passed(gate, "the market is near the advice", plain(price), threshold)
-    return declined(gate, "the market has left the advice", plain(price), threshold)
+    near = abs(price - advised) * BASIS_POINTS <= advised * bps
+    if advised_price(given.recommendation) is None:
+        said = "the advice names no price of the contract: its quote is held against its own middle"
+    else:
+        said = f"the market {'is near' if near else 'has left'} the advice"
+    return (passed if near else declined)(gate, said, plain(price), threshold)
 
 
 def order_rate(given: GateInput) -> GateResult:

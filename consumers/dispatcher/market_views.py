@@ -189,7 +189,15 @@ class MarketBeside:
 def seen_through(
     recommendation: RecommendationIssued, view: MarketView | None
 ) -> RecommendationIssued:
-    """Return the advice with its option contract as the market has it: chosen, quoted, now."""
-    if view is None or view.option is None or view.option == recommendation.option:
+    """Return the advice with its option contract as the market has it: chosen, and how liquid.
+
+    Bid and ask stay those that the advice was given at, none where it named none: what the market
+    asks now is in the view, and held against itself would never have left the collar.
+    """
+    if view is None or view.option is None:
         return recommendation
-    return replace(recommendation, option=view.option)
+    advised = recommendation.option
+    if advised is None or advised.symbol != view.option.symbol:
+        return replace(recommendation, option=replace(view.option, bid=None, ask=None))
+    seen = replace(view.option, bid=advised.bid, ask=advised.ask)
+    return recommendation if seen == advised else replace(recommendation, option=seen)

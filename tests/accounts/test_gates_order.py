@@ -221,6 +221,21 @@ def test_price_collar_of_an_option_is_its_own_around_the_contracts_mid() -> None
 
 
 @pytest.mark.parametrize(
+    ("ask_price", "expected"), [("5.25", PASSED), ("6.99", DECLINED)], ids=["tight", "torn apart"]
+)
+def test_a_contract_that_the_advice_names_no_price_of_has_its_own_quote_for_a_collar(
+    ask_price: str, expected: Verdict
+) -> None:
+    advice = a_call(option=an_option(bid=None, ask=None))
+    market = a_market(5, bid=Decimal("4.75"), ask=Decimal(ask_price))
+
+    result = ask("price_collar", given(advice, market=market))
+
+    assert result.verdict is expected
+    assert "names no price of the contract" in result.reason
+
+
+@pytest.mark.parametrize(
     ("asked", "reason"),
     [
         (given(no_market=True), "there is no market price"),

@@ -1,6 +1,7 @@
 """A market behind a wire is asked beside the loop, which waits for it while the advice is fresh."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from threading import Event
 
 import pytest
@@ -185,10 +186,20 @@ def test_a_simulated_market_answers_in_the_loop(clock: Stopwatch) -> None:
     assert not views.is_asking
 
 
-def test_the_contract_that_the_market_shows_is_the_one_decided_on() -> None:
+def test_the_contract_is_as_liquid_as_the_market_says_and_as_dear_as_the_advice_said() -> None:
     advised = a_call()
+    now = an_option(bid=Decimal("14.90"), ask=Decimal("15.10"), volume=7, open_interest=9)
+    view = RecommendedMarket().view(a_call(option=now))
+
+    assert seen_through(advised, view).option == an_option(volume=7, open_interest=9)
+    assert seen_through(advised, RecommendedMarket().view(advised)) is advised
+    assert seen_through(advised, None) is advised
+
+
+def test_a_contract_that_the_market_chose_has_no_advised_price() -> None:
     view = RecommendedMarket().view(a_call(option=an_option(symbol="MSFT220414C00310000")))
 
-    assert view is not None
-    assert seen_through(advised, view).option == view.option
-    assert seen_through(advised, None) is advised
+    for advised in (a_call(option=None), a_call()):
+        assert seen_through(advised, view).option == an_option(
+            symbol="MSFT220414C00310000", bid=None, ask=None
+        )

@@ -85,6 +85,22 @@ def test_the_contract_that_is_named_is_bought_as_it_is_quoted_now(desk: Desk) ->
     assert desk.story(account, 1)[-1] == "OrderFilled"
 
 
+def test_a_named_contract_that_has_tripled_since_the_advice_is_not_bought(desk: Desk) -> None:
+    account = desk.open_account()
+    list_contracts(desk.alpaca)
+    named = an_option(symbol=CALLS[105], strike=Decimal(105), expiry=EXPIRY)
+    desk.alpaca.quote(CALLS[105], bid="14.90", ask="15.10", volume="5000")
+    desk.publish(advice(1, instrument_type=InstrumentType.CALL, option=named, stop=None))
+
+    desk.run(account)
+
+    [declined] = [
+        event for event in desk.world.log(account) if isinstance(event, RecommendationDeclined)
+    ]
+    assert declined.declined_by == ("price_collar",)
+    assert desk.orders(account) == []
+
+
 def test_where_no_contract_is_named_the_market_chooses_a_liquid_one(desk: Desk) -> None:
     account = desk.open_account()
     list_contracts(desk.alpaca)
