@@ -286,9 +286,16 @@ class Orders:
             case NotFound():
                 if not self._settling.proves_absence(answer):
                     return None
-                return NeverSent(order=answer.order, why="the broker does not have it")
+                return _absent(answer)
             case _:
                 return answer
+
+
+def _absent(answer: NotFound) -> NeverSent | WasRefused:
+    """Return what an order's proven absence means: what was said against it last is true now."""
+    if answer.refusal is not None:
+        return WasRefused(order=answer.order, refusal=answer.refusal)
+    return NeverSent(order=answer.order, why="the broker does not have it")
 
 
 def _halt_after_refusal(fact: Fact, state: AccountState, writer: Writer) -> AccountHalted | None:

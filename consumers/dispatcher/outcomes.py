@@ -121,8 +121,6 @@ def _told(fact: Fact, order: OpenOrder, trading: Trading, writer: Writer) -> Ite
     match fact:
         case Reported():
             yield from _reported(fact, order, writer)
-        case WasRefused():
-            yield rejected(fact, order, writer)
         case KeyRefused():
             pass  # the account hears of it
         case IsUnclear():
@@ -132,9 +130,12 @@ def _told(fact: Fact, order: OpenOrder, trading: Trading, writer: Writer) -> Ite
                 attempt=fact.attempt,
                 how=plain_text(fact.how),
             )
-        case NeverSent() if order.status is Standing.ACCEPTED:
+        case NeverSent() | WasRefused() if order.status is Standing.ACCEPTED:
+            # What was refused is a repetition of it, and then it was not found any more.
             vanished = "the broker accepted the order and has no such order now"
             yield from incident("order-vanished", vanished, order, writer)
+        case WasRefused():
+            yield rejected(fact, order, writer)
         case NeverSent() if fact.attempt in (None, order.attempts):
             yield _again_or_never(fact, order, trading, writer)
         case NeverSent():

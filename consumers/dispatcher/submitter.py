@@ -32,10 +32,15 @@ from events.identifiers import BrokerOrderId, ClientOrderId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotFound:
-    """A look-up found nothing; whether that proves anything is the settling's question."""
+    """A look-up found nothing; whether that proves anything is the settling's question.
+
+    `refusal` is what the broker said against the last attempt: once there is proven to be no order
+    it is how it ended.
+    """
 
     order: ClientOrderId
     at_elapsed_s: float
+    refusal: OrderRefused | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,7 @@ class Submitter:
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="submit")
         self._outstanding: Counter[ClientOrderId] = Counter()
+        self._refusals: dict[ClientOrderId, OrderRefused] = {}
         self._closed = False
 
     @property
@@ -103,6 +109,7 @@ class Submitter:
     def submit(self, request: OrderRequest, attempt: int, window: Window) -> None:
         """Start one attempt: at most one POST; none begins once window or gate are closed."""
         order = ClientOrderId(request.terms.client_order_id)
+        self._refusals.pop(order, None)
         self._start(order, lambda: self._attempt(order, request, attempt, window))
 
     def cancel(self, order: ClientOrderId, broker_order_id: BrokerOrderId) -> None:
@@ -182,14 +189,17 @@ class Submitter:
             return Reported(order=order, report=report, looked_up=False)
 
     def _refused(self, order: ClientOrderId, attempt: int, refusal: OrderRefused) -> Answer:
-        """A re-send may be refused for what its own hidden twin costs: that is no refusal."""
+        """A re-send may be refused for what its own hidden twin costs: that is no refusal.
+
+        It becomes one when there is proven to be no twin.
+        """
         if attempt == 1 or self._broker.ledger_is_final:
             return WasRefused(order=order, refusal=refusal)
+        self._refusals[order] = refusal
         answer = self._find(order)
-        if isinstance(answer, NotFound):
-            return WasRefused(order=order, refusal=refusal)
-        if isinstance(answer, NoAnswer | KeyRefused):
-            how = f"sent again and refused ({refusal}), and then: {answer.why}"
+        if isinstance(answer, NotFound | NoAnswer | KeyRefused):
+            then = "not found" if isinstance(answer, NotFound) else answer.why
+            how = f"sent again and refused ({refusal}), and then: {then}"
             return IsUnclear(order=order, attempt=attempt, how=how)
         return answer
 
@@ -205,7 +215,8 @@ class Submitter:
             self._say_bug(order, error)
             return NoAnswer(order=order, why=error_text(error))
         if report is None:
-            return NotFound(order=order, at_elapsed_s=asked_at)
+            return NotFound(order=order, at_elapsed_s=asked_at, refusal=self._refusals.get(order))
+        self._refusals.pop(order, None)
         return Reported(order=order, report=report, looked_up=True)
 
     def _cancel(self, order: ClientOrderId, broker_order_id: BrokerOrderId) -> Answer:

@@ -10,10 +10,18 @@ import pytest
 from accounts.evolve import fold
 from accounts.state import TradingStatus
 from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
+from brokers.errors import OrderRefused
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import SystemClock
 from consumers.dispatcher.orders import Orders
-from consumers.dispatcher.outcomes import NeverSent, Reported, Writer, events_of
+from consumers.dispatcher.outcomes import (
+    Fact,
+    NeverSent,
+    Reported,
+    WasRefused,
+    Writer,
+    events_of,
+)
 from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
@@ -125,11 +133,19 @@ def test_an_order_that_is_not_ours_is_an_incident_and_halts_the_account(
     assert told(a_report(10, **difference), *events) == []
 
 
-def test_an_accepted_order_that_vanished_is_an_incident_and_never_sent_again() -> None:
+@pytest.mark.parametrize(
+    "fact",
+    [
+        NeverSent(order=ORDER, why="not found"),
+        WasRefused(order=ORDER, refusal=OrderRefused("insufficient buying power")),
+    ],
+    ids=["not found", "sent again, refused, and then not found"],
+)
+def test_an_accepted_order_that_vanished_is_an_incident_and_never_sent_again(fact: Fact) -> None:
     accepted = told(a_report())
     state = fold([an_opening(), INTENT, *accepted])
 
-    events = events_of(NeverSent(order=ORDER, why="not found"), state, WRITER)
+    events = events_of(fact, state, WRITER)
 
     assert [type(event) for event in events] == [IncidentRecorded, AccountHalted]
 

@@ -30,6 +30,7 @@ TOO_MANY: Final[dict[str, Any]] = {
     "status": 429,
     "body": '{"message":"too many requests."}',
 }
+NO_MONEY: Final = '{"code":40310000,"message":"insufficient buying power"}'
 BREAKS: Final[dict[str, dict[str, Any]]] = {
     "hang": {"answer": "hang"},
     "reset": {"answer": "reset"},
@@ -118,10 +119,36 @@ def test_an_order_sent_again_that_is_refused_for_its_own_twins_cost_is_adopted(
     # given: the same, at a broker that looks at the money before it looks at the id
     desk.alpaca.fault("reset", accepts=True)
     desk.alpaca.hide(lookups=5)
-    refusal = '{"code":40310000,"message":"insufficient buying power"}'
-    desk.alpaca.fault("body", status=403, body=refusal)
+    desk.alpaca.fault("body", status=403, body=NO_MONEY)
 
     assert played(desk, posts=2) == SENT_AGAIN
+
+
+def test_a_refusal_of_what_was_sent_again_is_believed_once_its_twin_is_proven_absent(
+    desk: Desk,
+) -> None:
+    # given: an order that look-ups hide for longer still, its repetition refused for its cost
+    desk.alpaca.fault("reset", accepts=True)
+    desk.alpaca.hide(lookups=7)
+    desk.alpaca.fault("body", status=403, body=NO_MONEY)
+
+    story = played(desk, posts=2)
+
+    assert story == [*SENT_AGAIN[:3], "OrderOutcomeUnknown", "OrderAccepted", "OrderFilled"]
+
+
+def test_an_order_that_never_arrived_and_is_refused_when_sent_again_is_rejected(
+    desk: Desk,
+) -> None:
+    desk.alpaca.fault("reset")
+    desk.alpaca.fault("body", status=403, body=NO_MONEY)
+
+    story = played(desk, posts=2, orders=0)
+
+    assert story == [*SENT_AGAIN[:3], "OrderOutcomeUnknown", "OrderRejected"]
+    events = desk.world.log(next(iter(desk.numbers)))
+    [rejected] = [event for event in events if isinstance(event, OrderRejected)]
+    assert rejected.rejection_class is RejectionClass.BUYING_POWER
 
 
 @pytest.mark.parametrize(
