@@ -1,20 +1,32 @@
 """Alpaca's market data through alpaca-py's own clients, made safe: bounded, exact, asked once."""
 
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from requests import RequestException, Response
 
 from brokers.alpaca.bodies import exact_json
 from brokers.alpaca.credentials import Credentials
+from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import HardenedSession, in_words
-from brokers.errors import BrokerUnavailable
+from brokers.errors import BrokerUnavailable, CredentialsRefused
+
+_REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class _ExactSession(HardenedSession):
-    """Answers whose numbers are Decimals, where requests would make floats of them."""
+    """Counts requests; answers with numbers that are Decimals, where requests has floats."""
+
+    def __init__(self, deadline_s: float, budget: RateBudget) -> None:
+        super().__init__(deadline_s)
+        self._budget = budget
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 -- as requests has them
+        self._budget.sending()
         response = super().request(method, url, **options)
+        self._budget.told({name.lower(): value for name, value in response.headers.items()})
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self._budget.exhausted()
         response.json = lambda **_: exact_json(response.content)  # type: ignore[method-assign]
         return response
 
@@ -22,8 +34,11 @@ class _ExactSession(HardenedSession):
 class AlpacaData:
     """Quotes of stocks and options; raw bodies, as Alpaca wrote them."""
 
-    def __init__(self, url: str, credentials: Credentials, deadline_s: float) -> None:
+    def __init__(
+        self, url: str, credentials: Credentials, deadline_s: float, budget: RateBudget
+    ) -> None:
         """Ask `url`, such as ``https://data.alpaca.markets``; nothing is asked yet."""
+        self._budget = budget
         # They take a second to import, and most commands ask for no market.
         from alpaca.data.historical.option import OptionHistoricalDataClient  # noqa: PLC0415
         from alpaca.data.historical.stock import StockHistoricalDataClient  # noqa: PLC0415
@@ -34,7 +49,7 @@ class AlpacaData:
         }
         self._stocks = StockHistoricalDataClient(**keys, raw_data=True, url_override=url)
         self._options = OptionHistoricalDataClient(**keys, raw_data=True, url_override=url)
-        self._session = _ExactSession(deadline_s)
+        self._session = _ExactSession(deadline_s, budget)
         for client in (self._stocks, self._options):
             client._session = self._session  # noqa: SLF001 -- the one place where they can be bounded
             client._retry = 0  # noqa: SLF001 -- as above
@@ -43,43 +58,47 @@ class AlpacaData:
         """Return a stock's latest quote and trade, None where it has none.
 
         Raises:
-            BrokerUnavailable: No answer could be had.
+            BrokerUnavailable: No answer could be had, or the account's requests are used up;
+                `CredentialsRefused` where our key is not known.
         """
         from alpaca.data.requests import StockSnapshotRequest  # noqa: PLC0415 -- as above
 
         asked = StockSnapshotRequest(symbol_or_symbols=[ticker])
-        return _entry(_asked(self._stocks.get_stock_snapshot, asked), ticker)
+        return _entry(self._asked(self._stocks.get_stock_snapshot, asked), ticker)
 
     def option_snapshots(self, symbols: list[str]) -> dict[str, Any]:
         """Return the snapshots of option contracts by their OCC symbols, all pages.
 
         Raises:
-            BrokerUnavailable: No answer could be had.
+            BrokerUnavailable: As for `stock_snapshot`.
         """
         from alpaca.data.requests import OptionSnapshotRequest  # noqa: PLC0415 -- as above
 
         asked = OptionSnapshotRequest(symbol_or_symbols=symbols)
-        found = _asked(self._options.get_option_snapshot, asked)
+        found = self._asked(self._options.get_option_snapshot, asked)
         return found if isinstance(found, dict) else {}
+
+    def _asked(self, question: Any, asked: Any) -> Any:  # noqa: ANN401 -- alpaca-py's methods and requests
+        from alpaca.common.exceptions import APIError  # noqa: PLC0415 -- as above
+
+        if not self._budget.requests_free():
+            raise BrokerUnavailable("no market data: the requests of this minute are used up")
+        refused = False
+        try:
+            return question(asked)
+        except (RequestException, OSError) as error:
+            fault = f"no market data: {in_words(error)}"
+        except APIError as error:
+            fault = f"no market data: HTTP {error.status_code}"
+            refused = error.status_code in _REFUSALS
+        except Exception as error:  # noqa: BLE001 -- what it makes of an odd body is anybody's guess
+            fault = f"market data that cannot be read: {type(error).__name__}"
+        # Raised out here, with no cause: the frames below hold the headers, and these the key.
+        raise CredentialsRefused(fault) if refused else BrokerUnavailable(fault)
 
     def close(self) -> None:
         """Let the connections go."""
         self._session.close()
-
-
-def _asked(question: Any, asked: Any) -> Any:  # noqa: ANN401 -- alpaca-py's methods and requests
-    from alpaca.common.exceptions import APIError  # noqa: PLC0415 -- as above
-
-    try:
-        return question(asked)
-    except (RequestException, OSError) as error:
-        fault = f"no market data: {in_words(error)}"
-    except APIError as error:
-        fault = f"no market data: HTTP {error.status_code}"
-    except Exception as error:  # noqa: BLE001 -- what it makes of an odd body is anybody's guess
-        fault = f"market data that cannot be read: {type(error).__name__}"
-    # Raised out here, with no cause: the frames below hold the headers, and these the key.
-    raise BrokerUnavailable(fault)
 
 
 def _entry(found: Any, symbol: str) -> Any:  # noqa: ANN401 -- a foreign body

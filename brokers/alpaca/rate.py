@@ -1,7 +1,8 @@
 """How many requests one account may still send: Alpaca's own headers, and our own count.
 
-Look-ups and cancels are never held back here: whoever is turned away waits for the broker's reset.
-New orders leave them room.
+Nothing is held back here: whoever asks does so only where it is told that there is room. New orders
+leave room to look-ups, and these to cancels, which wait for nothing. Trading and market data are
+counted apart, as Alpaca does.
 """
 
 from collections import deque
@@ -15,6 +16,12 @@ LIMIT: Final = 200
 WINDOW_S: Final = 60.0
 KEPT_FREE: Final = 40
 """What new orders leave to look-ups, cancels and reconciling, of each window."""
+
+KEPT_FOR_CANCELS: Final = 10
+"""What look-ups leave, of each window, to cancels and to reconciling."""
+
+RESET_WITHIN_S: Final = 120.0
+"""The farthest reset that is believed: clocks differ, but nobody counts for hours."""
 
 _SEND_AND_LOOK_UP: Final = 2
 """What one order costs: its POST, and a look-up of what became of it."""
@@ -54,7 +61,7 @@ class RateBudget:
             self._limit = limit or self._limit
             # Replies overtake each other: within one window the least is the truth.
             self._remaining = remaining if later else min(self._remaining, remaining)
-            self._reset_s = max(self._reset_s, float(reset_s))
+            self._reset_s = max(self._reset_s, min(float(reset_s), self._wall_s() + RESET_WITHIN_S))
 
     def exhausted(self) -> None:
         """Know that the broker turned a request away: until its reset, at least for a second."""
@@ -64,13 +71,21 @@ class RateBudget:
 
     def orders_free(self) -> int:
         """Return how many new orders may be sent now."""
+        return max(0, (self.requests_free() - KEPT_FREE) // _SEND_AND_LOOK_UP)
+
+    def look_ups_free(self) -> int:
+        """Return how many orders may be looked up now."""
+        return max(0, self.requests_free() - KEPT_FOR_CANCELS)
+
+    def requests_free(self) -> int:
+        """Return how many requests may be sent now before one is turned away."""
         with self._lock:
             now = self._elapsed_s()
             while self._sent and self._sent[0] <= now - WINDOW_S:
                 self._sent.popleft()
             by_count = self._limit - len(self._sent)
             by_broker = self._remaining if self._wall_s() < self._reset_s else self._limit
-            return max(0, (min(by_count, by_broker) - KEPT_FREE) // _SEND_AND_LOOK_UP)
+            return max(0, min(by_count, by_broker))
 
 
 def _number(text: str | None) -> int | None:

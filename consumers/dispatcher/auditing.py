@@ -22,6 +22,10 @@ class Auditing:
         self._reconciler = reconciler
         self._found: Found | CredentialsRefused | None = None
 
+    def refused(self, refusal: CredentialsRefused) -> None:
+        """Take up that our key was refused elsewhere: it halts the account as it would here."""
+        self._found = self._found or refusal
+
     def audit(self, writer: Callable[[], Writer]) -> bool:
         """Hold our books against the broker's when it is time to; say whether one may decide.
 

@@ -50,7 +50,7 @@ def wire(account: AccountSettings) -> tuple[Broker, Clock]:
 
 
 def market_of(account: AccountSettings, broker: Broker) -> MarketData:
-    """Return where the account's decisions see the market; it shares `broker`'s rate budget."""
+    """Return where the account's decisions see the market; contracts are asked for at `broker`."""
     at = account.alpaca
     if at is None:
         return RecommendedMarket()
@@ -58,16 +58,17 @@ def market_of(account: AccountSettings, broker: Broker) -> MarketData:
     return AlpacaMarket(http, data_of(at), contract_window(account.limits()))
 
 
-def views_of(market: MarketData, elapsed_s: Callable[[], float]) -> MarketViews:
+def views_of(market: MarketData, seconds: Callable[[], float]) -> MarketViews:
     """Return how the loop looks at `market`: what is behind a wire is asked beside the loop."""
     if isinstance(market, RecommendedMarket):
         return MarketAtHand(market)
-    return MarketBeside(market, elapsed_s)
+    return MarketBeside(market, seconds)
 
 
 def data_of(at: AlpacaSettings) -> AlpacaData:
-    """Return the way to an account's market data; nothing is asked yet."""
-    return AlpacaData(at.data_url, at.credentials, _deadline_s(at))
+    """Return the way to an account's market data, with a budget of its own; nothing is asked."""
+    budget = RateBudget(elapsed_s, time.time)
+    return AlpacaData(at.data_url, at.credentials, _deadline_s(at), budget)
 
 
 def contract_window(limits: Limits) -> ContractWindow:

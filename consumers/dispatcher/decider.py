@@ -9,7 +9,7 @@ from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
 from accounts.halting import automatic_halt
 from accounts.limits import Limits
-from accounts.state import AccountState
+from accounts.state import AccountState, TradingStatus
 from consumers.dispatcher.dead_letter import dead_letter
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import Asking, MarketAwaited, MarketViews, seen_through
@@ -71,9 +71,9 @@ class Decider:
         `command_offset` is the offset after the last command that was read.
         """
         done = Decisions(state, now)
-        self.market.ahead(self._ordered_next(state, batch, now), intents_max)
+        self.market.ahead(self._ordered_next(batch, done), intents_max)
         for incoming in batch:
-            if done.intents >= intents_max and self._may_be_ordered(incoming, now):
+            if done.intents >= intents_max and self._may_be_ordered(incoming, done):
                 break
             if incoming.recommendation is None:
                 done.records.append(self._dead_letter(incoming, now))
@@ -96,26 +96,27 @@ class Decider:
         key = self.author.account.encode()
         return Record(log_of(self.author.account).name, self.codec.encode(event), key)
 
-    def _may_be_ordered(self, incoming: Incoming, now: datetime) -> bool:
+    def _may_be_ordered(self, incoming: Incoming, done: Decisions) -> bool:
         """Whether it may become an order: what went stale while it waited is declined."""
         advice = incoming.recommendation
-        return advice is not None and self._asking(advice, now) is not Asking.NEVER
+        return advice is not None and self._asking(advice, done) is not Asking.NEVER
 
     def _ordered_next(
-        self, state: AccountState, batch: Sequence[Incoming], now: datetime
+        self, batch: Sequence[Incoming], done: Decisions
     ) -> Iterator[RecommendationIssued]:
         for incoming in batch:
             advice = incoming.recommendation
-            if advice is None or not self._may_be_ordered(incoming, now):
+            if advice is None or not self._may_be_ordered(incoming, done):
                 continue
-            if not state.is_decided(RecommendationId(advice.recommendation_id)):
+            if not done.state.is_decided(RecommendationId(advice.recommendation_id)):
                 yield advice
 
-    def _asking(self, advice: RecommendationIssued, now: datetime) -> Asking:
-        """Return how long a market is waited for; what is declined as stale needs none."""
-        if now - advice.issued_at <= timedelta(
-            seconds=self.limits.recommendation_freshness_seconds
-        ):
+    def _asking(self, advice: RecommendationIssued, done: Decisions) -> Asking:
+        """Return how long a market is waited for: not at all for what is declined in any case."""
+        if done.state.trading.status is TradingStatus.HALTED:
+            return Asking.NEVER
+        fresh = timedelta(seconds=self.limits.recommendation_freshness_seconds)
+        if done.now - advice.issued_at <= fresh:
             return Asking.WHILE_FRESH
         return Asking.ONCE if FRESHNESS in self.limits.disabled_gates else Asking.NEVER
 
@@ -139,7 +140,7 @@ class Decider:
         try:
             if done.state.is_decided(RecommendationId(recommendation.recommendation_id)):
                 return  # read again: no reason to ask anybody
-            view = self.market.view(recommendation, self._asking(recommendation, done.now))
+            view = self.market.view(recommendation, self._asking(recommendation, done))
             advice = seen_through(recommendation, view)
             market = None if view is None else view.market
             event = decide(done.state, advice, market, self.limits, context)

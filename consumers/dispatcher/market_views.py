@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from brokers.broker import MarketData, MarketView
-from brokers.errors import BrokerUnavailable
+from brokers.errors import BrokerUnavailable, CredentialsRefused
 from consumers.logs import get_log
 from events.recommendation import RecommendationIssued
 
@@ -31,7 +31,7 @@ class Asking(Enum):
 
     WHILE_FRESH = "its advice is fresh: a market that does not answer is asked again"
     ONCE = "its advice is old, and no gate minds: whatever the next answer is, is taken"
-    NEVER = "it is declined as stale whatever the market says: nobody is asked"
+    NEVER = "it is declined whatever the market says, as stale or by a halt: nobody is asked"
 
 
 class MarketViews(Protocol):
@@ -54,8 +54,11 @@ class MarketViews(Protocol):
 
         Raises:
             MarketAwaited: Ask again in the next turn.
-            CredentialsRefused: The market does not know our key.
         """
+        ...
+
+    def refusal(self) -> CredentialsRefused | None:
+        """Return, once, that our key was refused since the last call."""
         ...
 
     def wait(self, timeout_s: float) -> None:
@@ -82,6 +85,10 @@ class MarketAtHand:
     def view(self, recommendation: RecommendationIssued, _asking: Asking) -> MarketView | None:
         """See `MarketViews.view`."""
         return self._market.view(recommendation)
+
+    def refusal(self) -> CredentialsRefused | None:
+        """See `MarketViews.refusal`; there is no key."""
+        return None
 
     def wait(self, timeout_s: float) -> None:
         """See `MarketViews.wait`."""
@@ -110,6 +117,7 @@ class MarketBeside:
         self._asked: dict[int, Future[_Answer]] = {}
         self._asked_again_s = 0.0
         self._answers = True
+        self._refusal: CredentialsRefused | None = None
 
     @property
     def is_asking(self) -> bool:
@@ -143,13 +151,7 @@ class MarketBeside:
         try:
             found = answer.result()
         except BrokerUnavailable as error:
-            self._went_unanswered()
-            get_log().warning(
-                "market_unavailable",
-                recommendation_id=number,
-                ticker=recommendation.ticker,
-                error=str(error),
-            )
+            self._went_unanswered(recommendation, error)
             if asking is Asking.ONCE:
                 return None
             raise MarketAwaited from error
@@ -162,6 +164,11 @@ class MarketBeside:
             raise MarketAwaited
         return found.view
 
+    def refusal(self) -> CredentialsRefused | None:
+        """See `MarketViews.refusal`."""
+        found, self._refusal = self._refusal, None
+        return found
+
     def wait(self, timeout_s: float) -> None:
         """See `MarketViews.wait`."""
         under_way = [answer for answer in self._asked.values() if not answer.done()]
@@ -171,8 +178,17 @@ class MarketBeside:
         """See `MarketViews.close`."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _went_unanswered(self) -> None:
+    def _went_unanswered(self, advice: RecommendationIssued, error: BrokerUnavailable) -> None:
         """Leave the market alone for a moment, and what it did not answer is to be asked anew."""
+        if isinstance(error, CredentialsRefused):
+            self._refusal = error
+        if self._answers:  # told once, not at each of the many times that it is asked again
+            get_log().warning(
+                "market_unavailable",
+                recommendation_id=advice.recommendation_id,
+                ticker=advice.ticker,
+                error=str(error),
+            )
         self._answers, self._asked_again_s = False, self._elapsed_s() + PAUSE_S
         for number, answer in list(self._asked.items()):
             if answer.done() and isinstance(answer.exception(), BrokerUnavailable):

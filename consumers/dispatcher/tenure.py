@@ -216,6 +216,9 @@ class Tenure:
             intents_max=max(0, room),
             command_offset=self._obeying.next_offset,
         )
+        refusal = self._decider.market.refusal()
+        if refusal is not None:
+            self._auditing.refused(refusal)
         if decisions.taken == 0:
             return  # the first of them waits: for its market, or for room
         self.appending.hold_for(decisions.events, decisions.records, Holder.DECISION)

@@ -158,3 +158,22 @@ def test_a_new_accounts_seat_that_cannot_be_taken_at_once_is_taken_later(
 
     # then
     assert ends(world.log(account)) == {1: 1}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_the_market_refuses_halts_the_account_and_buys_nothing(
+    desk: Desk, status: int
+) -> None:
+    account = desk.open_account()
+    refusal = '{"message":"forbidden."}'
+    desk.alpaca.fault("body", status=status, body=refusal, method="GET", path=PRICES, times=None)
+    desk.publish(advice(1))
+
+    with desk.running(account):
+        halted = await_one(desk.world, account, AccountHalted)
+        desk.world.await_ends(account, 1)
+
+    # then: declined by the halt, with nobody asked again
+    assert f"refuses our credentials: no market data: HTTP {status}" in halted.reason
+    assert desk.story(account, 1) == ["RecommendationDeclined"]
+    assert desk.orders(account) == []

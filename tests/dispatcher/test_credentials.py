@@ -249,7 +249,7 @@ def ways(alpaca: AlpacaControl, canary: Canary) -> tuple[AlpacaPaperBroker, Alpa
     keys = Credentials(SecretStr(canary.key_id), SecretStr(canary.secret))
     budget = RateBudget(elapsed_s, lambda: 0.0)
     http = AlpacaHttp(alpaca.url, keys, 0.3, budget)
-    return AlpacaPaperBroker(http), AlpacaData(alpaca.url, keys, 0.3)
+    return AlpacaPaperBroker(http), AlpacaData(alpaca.url, keys, 0.3, budget)
 
 
 def raised(question: Callable[[], object]) -> BaseException:

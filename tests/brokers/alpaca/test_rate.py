@@ -2,7 +2,14 @@
 
 import pytest
 
-from brokers.alpaca.rate import KEPT_FREE, LIMIT, WINDOW_S, RateBudget
+from brokers.alpaca.rate import (
+    KEPT_FOR_CANCELS,
+    KEPT_FREE,
+    LIMIT,
+    RESET_WITHIN_S,
+    WINDOW_S,
+    RateBudget,
+)
 
 
 class Clock:
@@ -82,3 +89,24 @@ def test_odd_headers_say_nothing(budget: RateBudget, odd: str) -> None:
     budget.told({"x-ratelimit-remaining": odd, "x-ratelimit-reset": odd})
 
     assert budget.orders_free() == before
+
+
+def test_look_ups_go_on_where_new_orders_wait_and_leave_room_to_cancels(
+    budget: RateBudget,
+) -> None:
+    for _ in range(LIMIT - KEPT_FREE):
+        budget.sending()
+    assert (budget.orders_free(), budget.look_ups_free()) == (0, KEPT_FREE - KEPT_FOR_CANCELS)
+
+    for _ in range(KEPT_FREE - KEPT_FOR_CANCELS):
+        budget.sending()
+    assert (budget.look_ups_free(), budget.requests_free()) == (0, KEPT_FOR_CANCELS)
+
+
+def test_a_reset_that_is_days_away_is_not_believed(budget: RateBudget, clock: Clock) -> None:
+    budget.told({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "999999999999"})
+    assert budget.requests_free() == 0
+
+    clock.seconds += RESET_WITHIN_S
+
+    assert budget.requests_free() == LIMIT
