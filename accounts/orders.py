@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 from uuid import UUID
 
 from accounts.changing import changed
 from accounts.lots import ZERO
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
-from events.order import OrderTerms, Side
-from events.recommendation import InstrumentType
+from events.order import OrderTerms
 
 
 class OrderStatus(StrEnum):
@@ -90,67 +89,6 @@ class OpenOrder:
         if self.terms.closes_position:
             return ZERO
         return self.terms.worst_price * self.open_quantity * self.terms.multiplier
-
-
-class ClosedTerms(NamedTuple):
-    """What a late fill has to fit, of the terms of an order that ended."""
-
-    ticker: str
-    symbol: str
-    instrument_type: InstrumentType
-    multiplier: int
-    side: Side
-    quantity: Decimal
-
-
-class ClosedOrder(NamedTuple):
-    """An order that ended with something unfilled: kept for good, so that a late fill counts once.
-
-    A tuple, as there are ever more of them: a snapshot then says their names once, not each time.
-    `end` is None while only the broker's word says that something had filled; `of_bracket` says
-    that it was a stop or a target of another order.
-    """
-
-    recommendation_id: RecommendationId
-    leg: Leg
-    of_bracket: bool
-    terms: ClosedTerms
-    intent_event_id: UUID
-    attempts: int
-    broker_order_id: BrokerOrderId | None
-    cumulative_quantity: Decimal
-    cumulative_notional: Decimal
-    end: End | None
-    closed_by: UUID
-
-
-Order: TypeAlias = OpenOrder | ClosedOrder
-"""Of either kind, in what they have in common."""
-
-
-def ended(order: OpenOrder, end: End | None, closed_by: UUID) -> ClosedOrder:
-    """Return what is kept of `order`, which the event `closed_by` has ended."""
-    terms = order.terms
-    return ClosedOrder(
-        recommendation_id=order.recommendation_id,
-        leg=order.leg,
-        of_bracket=order.of_bracket,
-        terms=ClosedTerms(
-            ticker=terms.ticker,
-            symbol=terms.symbol,
-            instrument_type=terms.instrument_type,
-            multiplier=terms.multiplier,
-            side=terms.side,
-            quantity=terms.quantity,
-        ),
-        intent_event_id=order.intent_event_id,
-        attempts=order.attempts,
-        broker_order_id=order.broker_order_id,
-        cumulative_quantity=order.cumulative_quantity,
-        cumulative_notional=order.cumulative_notional,
-        end=end,
-        closed_by=closed_by,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: as above

@@ -5,8 +5,8 @@ from uuid import UUID
 from accounts.adjust import book
 from accounts.books import with_order, with_peak
 from accounts.changing import changed
+from accounts.closed_orders import Order, ended
 from accounts.days import with_one_more
-from accounts.orders import Order, ended
 from accounts.positions import Trade, fits
 from accounts.state import (
     AccountState,
@@ -132,7 +132,7 @@ def closed(state: AccountState, order: OpenOrder, end: End | None, event_id: UUI
 
 
 def _order_of(state: AccountState, name: ClientOrderId) -> Order | None:
-    return state.closed_orders.get(name) or state.orders.get(name)
+    return state.orders.get(name) or state.closed_orders.get(name)
 
 
 def _with_progress(

@@ -10,11 +10,12 @@ from uuid import UUID
 from immutables import Map
 
 from accounts.changing import changed
+from accounts.closed_orders import ClosedOrder, ClosedOrders
 from accounts.days import DayBook, TickerDay, within_minute
 from accounts.holdings import Position
 from accounts.idset import IdSet
 from accounts.lots import ZERO
-from accounts.orders import ClosedOrder, End, Ends, OpenOrder, OrderStatus
+from accounts.orders import End, Ends, OpenOrder, OrderStatus
 from events.account import AccountOpened
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
 
@@ -120,7 +121,7 @@ class AccountState:
     unresolved_orders: Map[str, tuple[ClientOrderId, ...]] = field(default_factory=Map)
     open_position_count: int = 0
     peak_exposure: Decimal = ZERO
-    closed_orders: Map[ClientOrderId, ClosedOrder] = field(default_factory=Map)
+    closed_orders: ClosedOrders = field(default_factory=ClosedOrders)
     decided: IdSet = field(default_factory=IdSet)
     filled: IdSet = field(default_factory=IdSet)
     failed: IdSet = field(default_factory=IdSet)

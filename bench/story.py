@@ -1,9 +1,11 @@
 """Made-up recommendations, and a log of what an account made of them, as long as one likes.
 
-One cycle is four recommendations (bought, sold, two declined) and eight events. The first cycle is
-decided and filled by the real code; the others are the same under other numbers.
+One cycle is four recommendations (bought, sold, two declined) and eight events; in every tenth the
+third is bought as well, and cancelled unfilled: ten events. The first cycle of either kind is
+decided and answered by the real code; the others are the same under other numbers.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from accounts.decide import DecisionContext, decide
 from accounts.evolve import evolve
 from accounts.limits import LARGE
 from accounts.state import AccountState
-from brokers.broker import OrderRequest
+from brokers.broker import OrderRequest, OrderStatus
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
 from consumers.dispatcher.outcomes import Reported, Writer, events_of
 from events import roles
@@ -32,6 +34,9 @@ from events.topics import RECOMMENDATIONS
 FIRST_ID: Final = 2_000_000
 START: Final = datetime(2026, 3, 2, 15, tzinfo=UTC)
 CYCLE: Final = 4
+CANCELS_EVERY: Final = 10
+CANCELED: Final = 2
+"""Of a cycle that cancels, the recommendation whose order is."""
 
 _RUN: Final = UUID(int=1)
 _ANSWER_MS: Final = 13_000
@@ -62,11 +67,11 @@ def advice(
     )
 
 
-def cycle_of_advice(cycle: int = 0) -> list[RecommendationIssued]:
-    """Return the four recommendations of a cycle."""
+def cycle_of_advice(cycle: int = 0, *, followed: int = 2) -> list[RecommendationIssued]:
+    """Return the four recommendations of a cycle, of which the first so many are followed."""
     sides = (Action.BUY, Action.SELL, Action.BUY, Action.SELL)
     return [
-        advice(CYCLE * cycle + number, "MSFT", side, START, good=number < CYCLE // 2)
+        advice(CYCLE * cycle + number, "MSFT", side, START, good=number < followed)
         for number, side in enumerate(sides)
     ]
 
@@ -84,12 +89,15 @@ def opening(account: AccountName) -> AccountOpened:
     )
 
 
-def cycle_of_events(account: AccountName) -> list[tuple[int, LogEvent]]:
-    """Return the first cycle's events, each with the number of its recommendation in the cycle."""
+def cycle_of_events(account: AccountName, *, cancels: bool = False) -> list[tuple[int, LogEvent]]:
+    """Return the first cycle's events, each with the number of its recommendation in the cycle.
+
+    Where it `cancels`, the third recommendation is followed too, and its order cancelled unfilled.
+    """
     state = evolve(AccountState(), opening(account))
     broker = SimulatedBroker(account_number=f"sim-{account}", terms=SimulationTerms())
     events: list[tuple[int, LogEvent]] = []
-    for number, recommendation in enumerate(cycle_of_advice()):
+    for number, recommendation in enumerate(cycle_of_advice(followed=3 if cancels else 2)):
         view = RecommendedMarket().view(recommendation)
         decision = decide(
             state,
@@ -103,7 +111,8 @@ def cycle_of_events(account: AccountName) -> list[tuple[int, LogEvent]]:
         state = evolve(state, decision)
         events.append((number, decision))
         if isinstance(decision, OrderIntended):
-            for event in answers(account, state, decision, broker):
+            unfilled = cancels and number == CANCELED
+            for event in answers(account, state, decision, broker, unfilled=unfilled):
                 state = evolve(state, event)
                 events.append((number, event))
     return events
@@ -122,10 +131,17 @@ def context(account: AccountName, number: int, log: int) -> DecisionContext:
 
 
 def answers(
-    account: AccountName, state: AccountState, intent: OrderIntended, broker: SimulatedBroker
+    account: AccountName,
+    state: AccountState,
+    intent: OrderIntended,
+    broker: SimulatedBroker,
+    *,
+    unfilled: bool = False,
 ) -> list[LogEvent]:
-    """Return what follows from submitting `intent`, which `state` knows."""
+    """Return what follows from submitting `intent`, which `state` knows: a fill, or a cancel."""
     report = broker.submit(OrderRequest(terms=intent.terms, sent_at=START))
+    if unfilled:
+        report = replace(report, fills=(), status=OrderStatus.CANCELED)
     fact = Reported(order=report.client_order_id, report=report, looked_up=False)
     return events_of(fact, state, _writer(account))
 
@@ -133,11 +149,14 @@ def answers(
 def history(account: AccountName, count: int) -> Iterator[LogEvent]:
     """Yield `count` events of `account`'s log, from its opening on."""
     yield opening(account)
-    cycle = cycle_of_events(account)
-    for position in range(count - 1):
-        turn, place = divmod(position, len(cycle))
-        number, event = cycle[place]
-        yield restamped(event, CYCLE * turn + number, position)
+    plain, cancelling = cycle_of_events(account), cycle_of_events(account, cancels=True)
+    told = (
+        (CYCLE * turn + number, event)
+        for turn in itertools.count()
+        for number, event in (plain if (turn + 1) % CANCELS_EVERY else cancelling)
+    )
+    for position, (number, event) in enumerate(itertools.islice(told, count - 1)):
+        yield restamped(event, number, position)
 
 
 def restamped(event: LogEvent, number: int, position: int) -> LogEvent:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
+from uuid import UUID
 
+from accounts.closed_orders import Order
 from accounts.decide import failure_of_order, plain_text
-from accounts.orders import Order
 from accounts.state import AccountState, OpenOrder, Trading, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
@@ -22,7 +23,7 @@ from events.author import Author
 from events.catalog import LogEvent
 from events.decision import Stage
 from events.envelope import Envelope
-from events.identifiers import ClientOrderId, RecommendationId, client_order_id
+from events.identifiers import ClientOrderId, Leg, RecommendationId, client_order_id, event_id
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -104,7 +105,7 @@ class Writer:
             role,
             leg=order.leg,
             occurred_at=self.now,
-            causation_id=str(order.intent_event_id),
+            causation_id=str(_intent_of(order, self.author)),
         )
 
 
@@ -278,6 +279,15 @@ def _not_ours(fact: Reported, order: OpenOrder) -> str | None:
     if fact.looked_up and report.created_at < order.intended_at - CLOCK_TOLERANCE:
         return f"the broker's order is from {report.created_at}, before our intent"
     return None
+
+
+def _intent_of(order: Order, author: Author) -> UUID:
+    if isinstance(order, OpenOrder):
+        return order.intent_event_id
+    leg = Leg.ENTRY if order.of_bracket else order.leg
+    return event_id(
+        author.account, f"recommendation:{order.recommendation_id}", leg, roles.DECISION
+    )
 
 
 def incident(kind: str, message: str, order: Order, writer: Writer) -> Iterator[LogEvent]:

@@ -58,8 +58,8 @@ def compare(state: AccountState, books: BrokerBooks) -> Comparison:
             continue  # told with its entry
         if name in state.orders or name in with_legs:
             known.append(report)
-        elif name in state.closed_orders:
-            late += _late(report, state.closed_orders[name], is_leg=is_leg)
+        elif ended := state.closed_orders.get(name):
+            late += _late(report, ended, is_leg=is_leg)
         elif not is_leg and not _was_ours(state, name):
             strangers.append(
                 f"order {report.broker_order_id} ({report.side} {_text(report.quantity)} "

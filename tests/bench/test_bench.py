@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from accounts.evolve import fold
 from bench.__main__ import main, measure, plan_of
 from bench.deciding import book
 from bench.measure import Size
@@ -11,6 +12,7 @@ from bench.results import Figure, Run, as_json, as_table, compare, dump
 from bench.story import cycle_of_events, history
 from events.catalog import LogEvent
 from events.identifiers import AccountName
+from events.order import OrderCanceled
 from stack.up import StackAddresses
 from tests.services import Services
 
@@ -103,6 +105,16 @@ def test_a_history_repeats_its_first_cycle_under_other_numbers() -> None:
     assert [replace(event, envelope=cycle[0].envelope) for event in again[-2:]] == [
         replace(event, envelope=cycle[0].envelope) for event in cycle[-2:]
     ]
+
+
+def test_a_history_has_orders_that_were_cancelled_as_a_real_one_has() -> None:
+    told = list(history(AccountName("story"), 10_000))
+
+    state = fold(told)
+
+    assert state.incidents == 0
+    cancelled = sum(isinstance(event, OrderCanceled) for event in told)
+    assert cancelled == len(state.closed_orders) == state.ends.expired > 100
 
 
 def test_quick_and_full_exclude_each_other() -> None:
