@@ -8,13 +8,13 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 
+from cli.table import Column, laid_out
 from consumers.logs import LogFormat
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
@@ -51,9 +51,6 @@ Logs = Annotated[
 ]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")]
 
-Column: TypeAlias = str | tuple[str, str]
-"""A heading, or a heading and ``right``."""
-
 _WIDTH: Final = 80
 
 
@@ -88,8 +85,8 @@ def exact(value: Decimal) -> str:
 
 
 def dollars(value: Decimal) -> str:
-    """Return US dollars for a reader: ``1,234.50``."""
-    return f"{value:,.2f}"
+    """Return US dollars for a reader: ``1,234.50``; what rounds to nothing has no sign."""
+    return f"{value:z,.2f}"
 
 
 def moment(value: datetime | None) -> str:
@@ -98,19 +95,10 @@ def moment(value: datetime | None) -> str:
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table to stdout; what is too long folds in the last column, numbers stand right."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for number, column in enumerate(columns, start=1):
-        heading, where = column if isinstance(column, tuple) else (column, "left")
-        table.add_column(
-            heading,
-            justify="right" if where == "right" else "left",
-            overflow="fold",
-            no_wrap=number < len(columns),
-        )
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    _console().print(table)
+    """Write a table to stdout; what is too long folds, numbers stand right and whole."""
+    console = _console()
+    cells = [[_cell(value) for value in row] for row in rows]
+    console.print(laid_out(columns, cells, console.width))
 
 
 def say(text: str = "") -> None:

@@ -9,7 +9,8 @@ from accounts.calendar import exchange_day
 from accounts.limits import Limits
 from accounts.state import End, Trading, TradingStatus
 from accounts.track_record import Day, Fate, Summary
-from cli.output import Column, dollars, exact, moment, print_table, say
+from cli.output import dollars, exact, moment, print_table, say
+from cli.table import Column
 from consumers.account_history import Period
 from consumers.dispatcher.intake import Incoming
 from consumers.settings import AccountSettings
