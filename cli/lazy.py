@@ -53,4 +53,14 @@ def _imported(name: str, one: Lazy) -> Any:  # noqa: ANN401 -- typer keeps this 
     command = get_command(app)
     command.name = name
     command.params = [param for param in command.params if param.name not in _COMPLETION]
+    _unwrap(command)
     return command
+
+
+def _unwrap(command: Any) -> None:  # noqa: ANN401 -- as above
+    """Join the lines of each paragraph of the help: they are broken anew, for the terminal."""
+    if command.help:
+        paragraphs = command.help.split("\n\n")
+        command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _unwrap(inner)

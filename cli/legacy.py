@@ -30,7 +30,7 @@ def import_(  # noqa: PLR0913 -- the options of a command line
         str,
         typer.Option(
             envvar="DISPATCHER_LEGACY_DSN",
-            help="The old database, postgresql://user@host:port/name; it is only read.",
+            help="Address of the old database; it is only read.",
             show_default=False,
             show_envvar=False,
         ),
@@ -60,7 +60,7 @@ def import_(  # noqa: PLR0913 -- the options of a command line
     include_fallback: Annotated[
         bool | None,
         typer.Option(
-            "--include-simulated-fallback/--leave-simulated-fallback",
+            "--include-fallback/--leave-fallback",
             help="Whether SIMULATED_FALLBACK rows are imported.",
             show_default=False,
         ),

@@ -12,7 +12,7 @@ from events.identifiers import AccountName
 _TOLD_MAX: Final = 10
 _OPTIONS: Final = {
     Open.UNNAMED: "--assign-unnamed ACCOUNT or --leave-unnamed",
-    Open.FALLBACK: "--include-simulated-fallback or --leave-simulated-fallback",
+    Open.FALLBACK: "--include-fallback or --leave-fallback",
     Open.FAULTY: "mend them in the old table, or --leave-faulty",
 }
 

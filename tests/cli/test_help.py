@@ -2,13 +2,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
-from cli.main import _Commands
+from cli.main import _Commands, app
 from tests.cli.running import ROOT, Command
 
 HEAVY = ("confluent_kafka", "psycopg", "pydantic", "httpx2", "authlib", "structlog")
@@ -36,6 +38,21 @@ def _commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("path", "text"), _commands(), ids=lambda value: str(value)[:40])
 def test_every_command_shows_how_it_is_called(path: str, text: str) -> None:
     assert f"Example: {path}" in text
+
+
+@pytest.mark.parametrize("path", [path for path, _ in _commands()])
+def test_the_help_of_every_command_fits_80_columns_and_is_cut_nowhere(path: str) -> None:
+    told = CliRunner().invoke(app, [*path.split()[1:], "--help"], env={"COLUMNS": "80"})
+
+    assert told.exit_code == 0
+    said = told.output.splitlines()
+    assert max(map(len, said)) <= 80
+    ends = ('…"', "user…")  # a reason or an address to be filled in
+    assert not [one for one in said if "…" in one and not any(end in one for end in ends)]
+    text = [one.rstrip() for one in said if one[:1] == " "]
+    for one, following in pairwise(text):
+        first, *_ = following.split() or [""]
+        assert not (one and first) or len(f"{one} {first}") > 79, "it is broken too early"
 
 
 def test_help_names_every_exit_code(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_an_operator_is_shown_the_counts_asked_for_decisions_and_told_what_was_i
 
     decided = (
         *("--map", "large-default=tiny", "--leave-unnamed"),
-        *("--leave-simulated-fallback", "--leave-faulty", "--json"),
+        *("--leave-fallback", "--leave-faulty", "--json"),
     )
     plan = dispatcher(*command, *decided, "--plan").data
     assert (plan["imported"], plan["undecided"]) == (None, [])
