@@ -6,6 +6,8 @@ from typing import Final
 
 from brokers.alpaca.classify import (
     DUPLICATE_ID,
+    KEY_FORBIDDEN,
+    NO_SUCH_PATH,
     REFUSALS,
     REFUSING,
     Breakage,
@@ -44,14 +46,23 @@ _CASES: Final = (
     ("429 without it", PostAnswer(status=429)),
     (
         f"422, “{DUPLICATE_ID}”",
-        PostAnswer(status=422, message=DUPLICATE_ID, is_error_body=True),
+        PostAnswer(status=422, code=1, message=DUPLICATE_ID, is_error_body=True),
     ),
     (
-        ", ".join(str(int(status)) for status in sorted(REFUSING)) + ", Alpaca's error body",
-        PostAnswer(status=403, is_error_body=True),
+        ", ".join(str(int(status)) for status in sorted(REFUSING)) + ", an error with a code",
+        PostAnswer(status=403, code=1, is_error_body=True),
     ),
-    ("the same without Alpaca's error body", PostAnswer(status=403)),
-    ("any other 4xx", PostAnswer(status=409, is_error_body=True)),
+    ("401 with a message alone", PostAnswer(status=401, message="any", is_error_body=True)),
+    (
+        f"403 with “{KEY_FORBIDDEN}” alone",
+        PostAnswer(status=403, message=KEY_FORBIDDEN, is_error_body=True),
+    ),
+    ("any other of these without a code", PostAnswer(status=403, is_error_body=True)),
+    (
+        f"404, “{NO_SUCH_PATH}”, whatever its code",
+        PostAnswer(status=404, code=1, message=NO_SUCH_PATH, is_error_body=True),
+    ),
+    ("any other 4xx", PostAnswer(status=409, code=1, is_error_body=True)),
     ("5xx", PostAnswer(status=503)),
 )
 

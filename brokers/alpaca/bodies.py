@@ -6,7 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+)
 
 from brokers.books import Activity, ActivityKind
 from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
@@ -120,9 +128,9 @@ class OrderBody(_Foreign):
 
 
 class ErrorBody(_Foreign):
-    """What Alpaca says when it refuses; 401 has no code."""
+    """What Alpaca says when it refuses; without a code it may be somebody else who says it."""
 
-    code: int | None = None
+    code: StrictInt | None = None
     message: Annotated[str, Field(min_length=1)]
 
 

@@ -9,23 +9,19 @@ from uuid import UUID
 from brokers.alpaca.bodies import (
     AccountBody,
     ActivityBody,
-    ErrorBody,
     PositionBody,
     order_report,
     read,
 )
-from brokers.alpaca.classify import Outcome, PostAnswer, Verdict, classify
 from brokers.alpaca.order_lists import listed, reports_in, unread_in
 from brokers.alpaca.orders import order_body
-from brokers.alpaca.transport import AlpacaHttp, Reply, said
+from brokers.alpaca.post_answers import accepted
+from brokers.alpaca.transport import AlpacaHttp, said
 from brokers.alpaca.updates import Backfill, TradeUpdates
 from brokers.books import BrokerBooks
 from brokers.broker import BrokerAccount, BrokerPosition, Fill, OrderReport, OrderRequest
 from brokers.errors import (
     BrokerUnavailable,
-    DuplicateOrder,
-    OrderNotAccepted,
-    OrderOutcomeUnclear,
     OrderRefused,
 )
 from events.identifiers import BrokerOrderId, ClientOrderId
@@ -65,11 +61,7 @@ class AlpacaPaperBroker:
                 f"not sent: {error}", rejection_class=RejectionClass.VALIDATION
             ) from error
         reply = self.http.send("POST", "/v2/orders", body=body, last_word=request.last_word)
-        answer, order = _post_answer(reply, request.terms.client_order_id)
-        verdict = classify(answer)
-        if verdict.outcome is Outcome.ACCEPTED and order is not None:
-            return order
-        raise _error(verdict, answer, reply)
+        return accepted(reply, ClientOrderId(request.terms.client_order_id))
 
     def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
         """Look an order up; see `Broker.find`."""
@@ -218,41 +210,6 @@ class AlpacaPaperBroker:
 
     def _since(self, moment: datetime) -> list[Any]:
         return listed(self.http, status="all", nested="true", after=_time(moment))
-
-
-def _post_answer(reply: Reply, client_order_id: str) -> tuple[PostAnswer, OrderReport | None]:
-    found = None if reply.breakage is not None else reply.json()
-    report = order_report(found)
-    ours = report is not None and report.client_order_id == client_order_id
-    error = read(ErrorBody, found)
-    reset = reply.headers.get("x-ratelimit-reset", "")
-    answer = PostAnswer(
-        status=reply.status,
-        code=error.code if error else None,
-        message=error.message if error else said(reply),
-        is_our_order=ours,
-        is_error_body=error is not None,
-        rate_limit_reset=int(reset) if reset.isascii() and reset.isdigit() else None,
-        breakage=reply.breakage,
-    )
-    return answer, report if ours else None
-
-
-def _error(verdict: Verdict, answer: PostAnswer, reply: Reply) -> Exception:
-    match verdict.outcome:
-        case Outcome.REFUSED:
-            return OrderRefused(
-                answer.message,
-                rejection_class=verdict.rejection_class,
-                status=answer.status,
-                code=answer.code,
-            )
-        case Outcome.DUPLICATE:
-            return DuplicateOrder(answer.message)
-        case Outcome.NOT_ACCEPTED:
-            return OrderNotAccepted(said(reply))
-        case _:
-            return OrderOutcomeUnclear(said(reply))
 
 
 def _nested(found: Any, report: OrderReport) -> OrderReport:  # noqa: ANN401 -- a foreign body

@@ -2,7 +2,8 @@
 
 Alpaca's codes are coarse: two dozen refusals share 40310000, so the message decides the class of a
 refusal, and only that. Whether the broker has the order never hangs on a message but once: the
-duplicate id. What no rule knows is unknown.
+duplicate id. What no rule knows is unknown, and so is a refusal that is not in Alpaca's own form:
+somebody in between may speak JSON, too.
 """
 
 from dataclasses import dataclass
@@ -82,9 +83,12 @@ REFUSALS: Final = (
     Refusal(("market is closed",), RejectionClass.MARKET_CLOSED),
     Refusal(("not tradable",), RejectionClass.NOT_TRADABLE),
     Refusal(("not active",), RejectionClass.NOT_TRADABLE),
-    Refusal(("not found",), RejectionClass.NOT_TRADABLE),
+    Refusal(("asset", "not found"), RejectionClass.NOT_TRADABLE),
+    Refusal(("contract", "not found"), RejectionClass.NOT_TRADABLE),
     Refusal(("orders not allowed for account",), RejectionClass.CREDENTIALS),
     Refusal(("trading is blocked",), RejectionClass.CREDENTIALS),
+    Refusal(("trading is suspended",), RejectionClass.CREDENTIALS),
+    Refusal(("account is not allowed to trade",), RejectionClass.CREDENTIALS),
     Refusal(("account is not authorized",), RejectionClass.CREDENTIALS),
     Refusal(("forbidden",), RejectionClass.CREDENTIALS),
     Refusal(("unauthorized",), RejectionClass.CREDENTIALS),
@@ -102,6 +106,36 @@ REFUSING: Final = frozenset(
 )
 """Statuses under which Alpaca's own error body says that there is no order."""
 
+KEY_FORBIDDEN: Final = "forbidden."
+"""All that Alpaca says, under 403 and without a code, to a key that belongs elsewhere."""
+
+NO_SUCH_THING: Final = 40410000
+NO_SUCH_PATH: Final = "endpoint not found"
+"""Said with the same code, by an API that is being replaced, of paths that exist."""
+
+
+def is_alpacas(status: int | None, code: int | None, message: str) -> bool:
+    """Whether an error body with this `message` has Alpaca's own form: its errors carry a code.
+
+    The two that do not are about the key.
+    """
+    if code is not None:
+        return True
+    return status == HTTPStatus.UNAUTHORIZED or refuses_key(status, code, message)
+
+
+def refuses_key(status: int | None, code: int | None, message: str) -> bool:
+    """Whether an error body says that our key is not known."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return True
+    return status == HTTPStatus.FORBIDDEN and code is None and message.lower() == KEY_FORBIDDEN
+
+
+def says_absent(status: int | None, code: int | None, message: str) -> bool:
+    """Whether the answer to a question says that there is no such thing."""
+    absent = status == HTTPStatus.NOT_FOUND and code == NO_SUCH_THING
+    return absent and NO_SUCH_PATH not in message.lower()
+
 
 def classify(answer: PostAnswer) -> Verdict:
     """Return what `answer` proves of the order that was POSTed."""
@@ -116,9 +150,14 @@ def classify(answer: PostAnswer) -> Verdict:
         # Without its header somebody in between may have said so, after passing the order on.
         ours = answer.rate_limit_reset is not None
         return Verdict(outcome=Outcome.NOT_ACCEPTED if ours else Outcome.UNKNOWN)
-    if answer.status in REFUSING and answer.is_error_body:
+    if answer.status in REFUSING and _is_refusal(answer):
         return _refused(answer)
     return Verdict(outcome=Outcome.UNKNOWN)
+
+
+def _is_refusal(answer: PostAnswer) -> bool:
+    own = answer.is_error_body and is_alpacas(answer.status, answer.code, answer.message)
+    return own and NO_SUCH_PATH not in answer.message.lower()
 
 
 def _refused(answer: PostAnswer) -> Verdict:

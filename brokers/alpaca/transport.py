@@ -23,8 +23,8 @@ from requests import (
 from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from brokers.alpaca.bodies import exact_json
-from brokers.alpaca.classify import Breakage
+from brokers.alpaca.bodies import ErrorBody, exact_json, read
+from brokers.alpaca.classify import Breakage, refuses_key, says_absent
 from brokers.alpaca.connection import Adapter, bounded
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
@@ -139,19 +139,21 @@ class AlpacaHttp:
         return Reply(status=response.status_code, headers=told, body=body)
 
     def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 -- a foreign body
-        """Return a question's answer as JSON, None for 404.
+        """Return a question's answer as JSON, None where Alpaca says that there is no such thing.
 
         Raises:
             BrokerUnavailable: No answer could be had, or one that is no JSON;
                 `CredentialsRefused` where our key is not known.
         """
         reply = self.send("GET", path, parameters=parameters)
-        if reply.status == HTTPStatus.NOT_FOUND and isinstance(reply.json(), dict):
-            return None  # said by the broker itself, not by somebody in between
-        if reply.status == HTTPStatus.UNAUTHORIZED:
-            raise CredentialsRefused(f"{self._host} does not know this key: {said(reply)}")
-        found = reply.json() if reply.status == HTTPStatus.OK else None
-        if found is None:
+        found = reply.json()
+        error = read(ErrorBody, found)
+        if error is not None:  # said by the broker itself, not by somebody in between
+            if says_absent(reply.status, error.code, error.message):
+                return None
+            if refuses_key(reply.status, error.code, error.message):
+                raise CredentialsRefused(f"{self._host} does not know this key: {said(reply)}")
+        if reply.status != HTTPStatus.OK or found is None:
             raise BrokerUnavailable(f"{self._host}{path} gives no answer: {said(reply)}")
         return found
 

@@ -20,6 +20,7 @@ from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp
 from brokers.errors import (
     BrokerUnavailable,
+    CredentialsRefused,
     DuplicateOrder,
     OrderNotAccepted,
     OrderOutcomeUnclear,
@@ -71,31 +72,63 @@ def reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
+def the_order(**changes: object) -> bytes:
+    """Return a whole 200 with the order, but for `changes`."""
+    return http("200 OK", json.dumps(ORDER | changes).encode())
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "how"),
     [
-        None,
-        reset,
-        http("200 OK"),
-        http("200 OK", b"<html>maintenance</html>"),
-        http("200 OK", json.dumps(ORDER | {"client_order_id": "another"}).encode()),
-        http("200 OK", json.dumps(ORDER | {"filled_qty": "11"}).encode()),
-        http("200 OK", json.dumps(ORDER).replace('"10"', "NaN").encode()),
-        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + json.dumps(ORDER).encode(),
-        http("307 Temporary Redirect", b"", "Location: http://127.0.0.1:9/"),
-        http("429 Too Many Requests", b'{"message": "too many requests"}'),
-        http("500 Internal Server Error", b'{"code": 50010000, "message": "internal error"}'),
-        http("502 Bad Gateway", b"<html>bad gateway</html>"),
-        http("503 Service Unavailable"),
-        http("504 Gateway Timeout"),
+        (None, "the connection broke off"),
+        (reset, "the connection broke off"),
+        (http("200 OK"), "HTTP 200 (empty body)"),
+        (http("200 OK", b"<html>maintenance</html>"), "answered with no JSON: HTTP 200 <html>"),
+        (http("200 OK", json.dumps(ORDER).encode()[:80]), "answered with cut JSON: HTTP 200 {"),
+        (http("200 OK", b"[]"), "answered with no order: HTTP 200 []"),
+        (http("200 OK", b'{"id": "of what?"}'), "answered with no order: HTTP 200 {"),
+        (the_order(client_order_id="other"), "answered with another order: HTTP 200 {"),
+        (the_order(client_order_id="other", qty=None), "answered with another order: HTTP 200 {"),
+        (the_order(filled_qty="11"), "answered with an order that makes no sense: HTTP 200 {"),
+        (
+            http("200 OK", json.dumps(ORDER).replace('"10"', "NaN").encode()),
+            "answered with cut JSON: HTTP 200 {",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + json.dumps(ORDER).encode(),
+            "the connection broke off",
+        ),
+        (http("307 Temporary Redirect", b"", "Location: http://127.0.0.1:9/"), "HTTP 307"),
+        (
+            http("429 Too Many Requests", b'{"message": "too many requests"}'),
+            "refused, though not as the broker does: HTTP 429",
+        ),
+        (
+            http("403 Forbidden", b'{"message": "blocked by policy"}'),
+            "refused, though not as the broker does: HTTP 403",
+        ),
+        (
+            http("404 Not Found", b'{"code": 40410000, "message": "endpoint not found."}'),
+            "refused, though not as the broker does: HTTP 404",
+        ),
+        (
+            http("500 Internal Server Error", b'{"code": 50010000, "message": "internal error"}'),
+            "HTTP 500",
+        ),
+        (http("502 Bad Gateway", b"<html>bad gateway</html>"), "HTTP 502"),
+        (http("503 Service Unavailable"), "HTTP 503"),
+        (http("504 Gateway Timeout"), "HTTP 504"),
     ],
 )
-def test_an_order_whose_answer_proves_nothing_is_posted_once_and_unknown(answer: Answer) -> None:
+def test_an_order_whose_answer_proves_nothing_is_posted_once_and_unknown(
+    answer: Answer, how: str
+) -> None:
     good = http("200 OK", json.dumps(ORDER).encode())
 
     requests, raised = submitted(answer, good, good)
 
     assert type(raised) is OrderOutcomeUnclear
+    assert str(raised).startswith(how)
     assert len(requests) == 1
 
 
@@ -240,6 +273,51 @@ def test_a_look_up_that_gets_no_answer_proves_nothing() -> None:
             with pytest.raises(BrokerUnavailable):
                 broker.find(ClientOrderId("tiny-1-entry"))
         way.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"message": "not found"}',
+        b'{"code": "40410000", "message": "order not found"}',
+        b'{"code": 40410000, "message": "endpoint not found"}',
+        b'{"code": 5, "message": "no such route"}',
+    ],
+)
+def test_a_404_that_is_not_in_the_brokers_form_is_no_proof_of_absence(body: bytes) -> None:
+    with answering(http("404 Not Found", body)) as wire:
+        broker, way = broker_at(wire.url)
+        with pytest.raises(BrokerUnavailable):
+            broker.find(ClientOrderId("tiny-1-entry"))
+        way.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        ("401 Unauthorized", b'{"message": "unauthorized."}', CredentialsRefused),
+        (
+            "401 Unauthorized",
+            b'{"code": 40110000, "message": "not authorized"}',
+            CredentialsRefused,
+        ),
+        ("403 Forbidden", b'{"message": "forbidden."}', CredentialsRefused),
+        ("401 Unauthorized", b"<html>log in to this network</html>", BrokerUnavailable),
+        ("403 Forbidden", b'{"message": "blocked by policy"}', BrokerUnavailable),
+        ("403 Forbidden", b'{"code": 40310000, "message": "forbidden."}', BrokerUnavailable),
+    ],
+)
+def test_only_the_broker_itself_can_say_that_it_does_not_know_our_key(
+    status: str, body: bytes, kind: type[BrokerUnavailable]
+) -> None:
+    with answering(http(status, body)) as wire:
+        broker, way = broker_at(wire.url)
+        with pytest.raises(BrokerUnavailable) as refusal:
+            broker.account()
+        way.close()
+
+    assert type(refusal.value) is kind
 
 
 def test_what_filled_is_told_by_its_cumulative_quantity() -> None:
