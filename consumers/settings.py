@@ -24,7 +24,16 @@ from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings_alpaca import AlpacaSettings
 from consumers.settings_source import chosen_file, explain, read_tree
-from consumers.settings_values import Dollars, Flag, StartFrom, Table, Text, Whole, strict
+from consumers.settings_values import (
+    Dollars,
+    Flag,
+    StartFrom,
+    Table,
+    Text,
+    Whole,
+    all_different,
+    strict,
+)
 from events.account import CostBasis
 from events.identifiers import AccountName, account_name
 from events.order import ExecutionMode
@@ -235,6 +244,23 @@ class Settings(Table):
             for name, table in accounts.items()
         }
         return {**tables, "accounts": named}
+
+    @model_validator(mode="after")
+    def _accounts_are_different_ones(self) -> Self:
+        """Two logs of one account at the broker would each find the other's orders strange."""
+        all_different(
+            {name: one.broker_account_number for name, one in self.accounts.items()},
+            "the same broker_account_number: each account at the broker has one log",
+        )
+        all_different(
+            {
+                name: one.alpaca.key_id.get_secret_value()
+                for name, one in self.accounts.items()
+                if one.alpaca is not None
+            },
+            "the same alpaca.key_id: a key opens one account at the broker",
+        )
+        return self
 
     def account(self, name: str) -> AccountSettings:
         """Return one account's settings.

@@ -6,6 +6,7 @@ the setting it overrides.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, time
 from decimal import Decimal, Inexact, InvalidOperation
 from enum import StrEnum
@@ -143,6 +144,18 @@ def strict(hint: object) -> Any:  # noqa: ANN401 -- a type made at run time is A
         table = GenericAlias(dict, (strict(arguments[0]), strict(arguments[1])))
         return Annotated[table, AfterValidator(Map)]
     raise TypeError(f"{hint!r} cannot be read from a configuration yet: teach it here")
+
+
+def all_different(values: Mapping[str, str], fault: str) -> None:
+    """Refuse a value that two accounts have, by their names.
+
+    Raises:
+        ValueError: Two have; the value, which may be a secret, is not told.
+    """
+    names = dict[str, str]()
+    for name, value in values.items():
+        if (other := names.setdefault(value, name)) != name:
+            raise ValueError(f"accounts {other} and {name} have {fault}")
 
 
 def _member(kind: type[StrEnum], value: object) -> object:

@@ -129,3 +129,36 @@ def test_a_key_that_was_copied_with_a_line_end_is_refused_without_being_told(
 
     assert "printable characters" in sentence
     assert "hush" not in sentence
+
+
+def two_accounts(number: str) -> str:
+    """Return a configuration with an account beside the plain one, of this number."""
+    _, _, table = PLAIN.partition("[accounts.paper]")
+    return f"{PLAIN}[accounts.second]{table}".replace("PA3ABCDEFGHI", number).replace(
+        number, "PA3ABCDEFGHI", 1
+    )
+
+
+def keys_of_the_second(key_id: str) -> dict[str, str]:
+    """Return the variables with both accounts' keys."""
+    names = (name.replace("PAPER", "SECOND") for name in KEYS)
+    return KEYS | dict(zip(names, (key_id, "sesame"), strict=True))
+
+
+def test_two_names_for_one_account_at_the_broker_are_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path, two_accounts("PA3ABCDEFGHI"), **keys_of_the_second("PK456"))
+
+    assert "accounts paper and second have the same broker_account_number" in told
+
+
+def test_one_key_for_two_accounts_is_refused_unseen(tmp_path: Path) -> None:
+    told = refusal(tmp_path, two_accounts("PA3000000000"), **keys_of_the_second("PK123"))
+
+    assert "accounts paper and second have the same alpaca.key_id" in told
+    assert "PK123" not in told
+
+
+def test_two_accounts_at_the_broker_are_two(tmp_path: Path) -> None:
+    settings = load(tmp_path, two_accounts("PA3000000000"), **keys_of_the_second("PK456"))
+
+    assert sorted(settings.accounts) == ["paper", "second"]

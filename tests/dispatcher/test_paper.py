@@ -155,6 +155,37 @@ def test_swapped_keys_do_not_start_even_after_trading(desk: Desk) -> None:
             desk.run(account)
 
 
+def test_a_log_that_was_opened_in_simulation_never_trades_at_the_broker(desk: Desk) -> None:
+    # given: an account that was opened in simulation, and trades
+    account = desk.world.open_account(more='broker_account_number = "PA1"')
+    desk.publish(advice(1))
+    desk.world.catch_up(account)
+    before = desk.world.log(account)
+
+    # when: it is configured for the paper account of the same number
+    theirs = desk.alpaca.add_account("PA1")
+    text = desk.world.config.read_text().replace('"SIMULATED"', '"ALPACA_PAPER"')
+    at = f"""
+[accounts.{account}.alpaca]
+trading_url = "{desk.alpaca.url}"
+data_url = "{desk.alpaca.url}"
+stream_url = "{desk.alpaca.stream_url}"
+"""
+    desk.world.config.write_text(text + at)
+    variable = f"DISPATCHER__ACCOUNTS__{account.upper()}__ALPACA__"
+    desk.environ = {
+        f"{variable}KEY_ID": theirs.key_id,
+        f"{variable}SECRET_KEY": theirs.secret_key,
+    }
+    desk.publish(advice(2, ticker="AAPL"))
+
+    # then: it does not start, writes nothing and sends nothing
+    with pytest.raises(ConfigurationError, match="was opened with mode SIMULATED"):
+        desk.run(account)
+    assert desk.world.log(account) == before
+    assert desk.alpaca.posts() == []
+
+
 def test_a_key_that_the_broker_does_not_know_does_not_start(desk: Desk) -> None:
     account = desk.open_account()
     desk.environ = {name: f"{value}-old" for name, value in desk.environ.items()}
