@@ -69,7 +69,7 @@ def merge(connection: Connection, projection: Projection, texts: Texts) -> None:
 def merge_staged(connection: Connection, projection: Projection, used: Sequence[Stage]) -> None:
     """Merge the stages `used`, filled by the caller in the same transaction."""
     merges = [stage.merge for stage in used]
-    if projection.derive is not None:
+    if projection.derive is not None and not all(stage.is_derived for stage in used):
         merges.append(projection.derive)
     connection.execute(sql.SQL(";\n".join(merges)))
 

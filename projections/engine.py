@@ -12,7 +12,7 @@ from datetime import datetime
 import psycopg
 
 from projections import checkpoints
-from projections.apply import merge, render, together
+from projections.apply import render
 from projections.checkpoints import Offsets, Partition
 from projections.faults import (
     CheckpointLost,
@@ -30,8 +30,9 @@ from projections.parking import (
     parked_topics,
     projection_failed,
 )
-from projections.prepared import Prepared, prepare
+from projections.prepared import Prepared, Stretch, prepare
 from projections.projection import Projection
+from projections.ready import is_news, write
 from projections.record import Record
 from projections.session import Connection, Session
 
@@ -140,7 +141,7 @@ class Engine:
         for partition in partitions:
             self._known.pop(partition, None)
 
-    def prepare(self, records: Iterable[Record]) -> Prepared:
+    def prepare(self, records: Iterable[Record] | Stretch) -> Prepared:
         """Make of records what `write` takes, with nothing but the records: at any time, anywhere.
 
         What a `write` waits for in another thread is waited for while this is done.
@@ -182,7 +183,7 @@ class Engine:
             for partition, offset in positions.items()
             if offset > self._known.get(partition, offset)
         }
-        if not fresh.items and not goal:
+        if not fresh.records and not goal:
             return Applied()
         self._catch_up(fresh)
         return self._pass(fresh, goal) or self._write(fresh, goal)
@@ -201,7 +202,7 @@ class Engine:
 
     def _pass(self, batch: Prepared, goal: Offsets) -> Applied | None:
         """Go past what says nothing, in one statement; None where it takes a transaction."""
-        if not batch.says_nothing or (batch.items and self.projection.folding is not None):
+        if not batch.says_nothing or (batch.records and self.projection.folding is not None):
             return None
         to = {**batch.after, **goal}
         _, ahead = self._folds.told((), known=self._known, to=to)
@@ -212,7 +213,7 @@ class Engine:
                 return None
         self._known.update(to)
         self._folds.keep(ahead)
-        return Applied(applied=len(batch.items))
+        return Applied(applied=len(batch.records))
 
     def _write(self, batch: Prepared, goal: Offsets) -> Applied:
         try:
@@ -220,9 +221,11 @@ class Engine:
         except (Unavailable, CheckpointLost):
             raise
         except Exception as error:
-            if not batch.items or not is_about_the_row(error):
+            if not batch.records or not is_about_the_row(error):
                 raise
-            if len(batch.items) == 1:
+            if not batch.by_merges:
+                return self._write(batch.merging(), goal)  # nothing is parked for what is finished
+            if len(batch.records) == 1:
                 return self._park(batch, goal, error)
         first, rest = batch.halves()
         return self._write(first, first.after) + self._write(rest, goal)
@@ -232,17 +235,18 @@ class Engine:
         to = {**batch.after, **goal}
         with self._transaction(to) as connection:
             clear, waiting = batch.split(parked_topics(connection, self.projection.name))
-            texts = clear.texts()
+            if not is_news(connection, clear.ready()):
+                clear = clear.merging()
             rows, ahead = self._folds.told(clear.records, known=self._known, to=to)
             summed = render(self.projection, rows)
-            merge(connection, self.projection, together(texts, summed))
-            if waiting.items:
+            write(connection, self.projection, clear.ready(), summed)
+            if waiting.records:
                 park(
                     connection,
                     [parked_row(self.projection.name, record, None) for record in waiting.records],
                 )
         self._folds.keep(ahead)
-        return Applied(applied=len(clear.items), waiting=len(waiting.items))
+        return Applied(applied=len(clear.records), waiting=len(waiting.records))
 
     def _park(self, batch: Prepared, goal: Offsets, error: Exception) -> Applied:
         [record] = batch.records

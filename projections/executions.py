@@ -1,6 +1,7 @@
 """`dispatch_orders`, `dispatch_fills` and, from both, `dispatch_executions`."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final, get_args
 
 from events.decision import RecommendationFailed
@@ -16,7 +17,7 @@ from events.order import (
     OrderResent,
 )
 from projections.fill_rows import FillRow, fill_row
-from projections.finished_orders import OrdersFinisher
+from projections.finished_orders import FILLED, OrdersFinisher
 from projections.order_rows import (
     OrderIntentRow,
     OrderOutcome,
@@ -254,10 +255,11 @@ EXECUTIONS: Final = Projection(
     name="executions",
     reads_logs=True,
     tables=("dispatch_orders", "dispatch_fills", "dispatch_executions"),
-    stages=(_INTENTS, _STATES, _FILLS),
+    stages=(_INTENTS, _STATES, _FILLS, FILLED),
     rows=rows,
     derive=_DERIVE,
     finisher=OrdersFinisher,
+    live_finisher=partial(OrdersFinisher, joins=True),
     events=frozenset((OrderIntended, OrderFilled, *get_args(OrderOutcome))),
 )
 """Orders, fills and the executions that readers know: one per recommendation and account."""

@@ -7,7 +7,7 @@ finished; everything unusual is left to the merges, which decide it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from projections.stage import Row
 
@@ -22,10 +22,14 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Finished rows by table, and the staged rows that are left for the merges."""
+    """Finished rows by table, the staged rows that are left for the merges, and what was finished.
+
+    `keys` are pairs of an account and what `Finisher.known_sql` looks for.
+    """
 
     tables: Mapping[str, Lines]
     left: Sequence[Row]
+    keys: Sequence[tuple[str, Any]] = ()
 
 
 class Finisher(Protocol):
@@ -33,6 +37,9 @@ class Finisher(Protocol):
 
     taken_sql: str
     """A query for the keys that the tables already hold, for one account or all."""
+
+    known_sql: str
+    """A query that counts what tables hold of `Finished.keys`: `accounts` and `keys` are arrays."""
 
     def take(self, keys: Iterable[tuple[object, ...]]) -> None:
         """Remember keys that were finished before this process began."""

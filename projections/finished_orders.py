@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from events.values import money
+from events.values import Money, Quantity, money
 from projections.fill_rows import FillRow
 from projections.finished import Finished, Lines
 from projections.ids import Ids
 from projections.order_rows import OrderIntentRow, OrderStateRow
-from projections.stage import Row, columns_of, copy_fields
+from projections.stage import Json, Row, Stage, columns_of, copy_fields
 from projections.texts import json_text
 
 _TOLD: Final = (
@@ -46,23 +47,54 @@ _SAME: Final = {  # what an execution has from its intent, by the intent's names
     "strategy_type": "strategy_type",
     "features_snapshot": "features_snapshot",
 }
-_FROM_FILLS: Final = (
-    "simulated_ts",
-    "entry_price",
-    "fill_model",
-    "slippage_bps",
-    "qty",
-    "notional",
-    "sim_json",
-    "contracts",
-    "premium_paid",
-    "log_offset",
-)
+
+
+class FilledRow(NamedTuple):
+    """What an execution has from its fills; the rest is its order's."""
+
+    account_name: str
+    client_order_id: str
+    simulated_ts: datetime
+    entry_price: Money
+    fill_model: str
+    slippage_bps: int | None
+    qty: Quantity
+    notional: Money
+    sim_json: Json
+    contracts: int | None
+    premium_paid: Money | None
+    log_offset: int
+
+
+_FROM_FILLS: Final = FilledRow._fields[2:]
 _PLACES: Final = {name: place for place, name in enumerate(OrderIntentRow._fields)}
 _shared: Final = itemgetter(*(_PLACES[name] for name in _SAME))
 _ORDER_COLUMNS: Final = ", ".join((*OrderIntentRow._fields, *_TOLD))
 _FILL_COLUMNS: Final = columns_of(FillRow)
+_CHANGES: Final = [
+    name
+    for name in (*_SAME.values(), *_FROM_FILLS)
+    if name not in ("recommendation_id", "account_name")
+]
 _EXECUTION_COLUMNS: Final = ", ".join((*_SAME.values(), *_FROM_FILLS))
+
+FILLED: Final = Stage(
+    name="stage_filled",
+    row=FilledRow,
+    is_derived=True,
+    merge=f"""
+INSERT INTO dispatch_executions ({_EXECUTION_COLUMNS})
+SELECT {", ".join(f"o.{name}" for name in _SAME)}, {", ".join(f"s.{name}" for name in _FROM_FILLS)}
+FROM stage_filled AS s
+JOIN dispatch_orders AS o USING (account_name, client_order_id)
+ON CONFLICT (recommendation_id, account_name) DO UPDATE SET
+    {", ".join(f"{name} = excluded.{name}" for name in _CHANGES)}
+""",  # noqa: S608 -- names from this folder's own row types, never from data
+)
+"""Executions of orders that are finished in the same transaction.
+
+PostgreSQL has read and compressed their JSON once already, which takes it longer than all the rest.
+"""
 
 
 @dataclass(slots=True)
@@ -78,13 +110,32 @@ class _Order:
 class OrdersFinisher:
     """Finish an order whose intent stands in the stretch, once per recommendation and leg.
 
-    What comes of it later, and whatever is told twice or does not fit, is left.
+    What comes of it later, and whatever is told twice or does not fit, is left. Executions are left
+    to `FILLED` where that `joins` them with their orders.
     """
 
     taken_sql = "SELECT leg, recommendation_id FROM dispatch_orders WHERE account_name = %s"
+    known_sql = """
+SELECT count(*)
+FROM unnest(%(accounts)s::TEXT[], %(keys)s::TEXT[]) AS k (account_name, client_order_id)
+CROSS JOIN LATERAL (
+    (
+        SELECT FROM dispatch_orders AS o
+        WHERE o.account_name = k.account_name AND o.client_order_id = k.client_order_id
+        LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT FROM dispatch_fills AS f
+        WHERE f.account_name = k.account_name AND f.client_order_id = k.client_order_id
+        LIMIT 1
+    )
+) AS known
+"""
 
-    def __init__(self) -> None:
+    def __init__(self, *, joins: bool = False) -> None:
         """Start with nothing finished."""
+        self._joins = joins
         self._taken: dict[str, Ids] = {}
 
     def take(self, keys: Iterable[tuple[Any, ...]]) -> None:
@@ -115,12 +166,19 @@ class OrdersFinisher:
             "dispatch_fills": Lines(_FILL_COLUMNS),
             "dispatch_executions": Lines(_EXECUTION_COLUMNS),
         }
+        keys: list[tuple[str, str]] = []
         for order in orders.values():
             if self._is_new(order) and _is_plain(order):
-                _write(order, tables)
+                fields, filled = _write(order, tables)
+                if filled is not None and self._joins:
+                    left.append(filled)
+                elif filled is not None:
+                    line = [*_shared(fields), *copy_fields(filled[2:])]
+                    tables["dispatch_executions"].lines.append("\t".join(line))
+                keys.append((order.intents[0].account_name, order.intents[0].client_order_id))
             else:
                 left.extend(order.rows())
-        return Finished(tables, left)
+        return Finished(tables, left, keys)
 
     def _is_new(self, order: _Order) -> bool:
         """Say whether the order's intents may be finished here; they may never be again."""
@@ -141,7 +199,8 @@ def _is_plain(order: _Order) -> bool:
     return rising and len({fill.fill_key for fill in order.fills}) == len(sums)
 
 
-def _write(order: _Order, tables: dict[str, Lines]) -> None:
+def _write(order: _Order, tables: dict[str, Lines]) -> tuple[list[str], FilledRow | None]:
+    """Write an order and its fills; return the order's fields, and what its execution adds."""
     [intent] = order.intents
     fields = copy_fields(intent)
     broker_order_id = next(iter(_brokers(order)), None)
@@ -154,12 +213,9 @@ def _write(order: _Order, tables: dict[str, Lines]) -> None:
     )
     after = copy_fields((*state, broker_order_id, filled))
     tables["dispatch_orders"].lines.append("\t".join(fields + after))
-    if not order.fills:
-        return
     tables["dispatch_fills"].lines.extend("\t".join(copy_fields(fill)) for fill in order.fills)
-    if intent.execution_id is not None:
-        of_fills = copy_fields(_from_fills(intent, order.fills))
-        tables["dispatch_executions"].lines.append("\t".join([*_shared(fields), *of_fills]))
+    executed = order.fills and intent.execution_id is not None
+    return fields, _filled(intent, order.fills) if executed else None
 
 
 def _brokers(order: _Order) -> set[str]:
@@ -171,7 +227,7 @@ def _precedence(row: OrderStateRow) -> int:
     return row.state_precedence
 
 
-def _from_fills(intent: OrderIntentRow, fills: list[FillRow]) -> Row:
+def _filled(intent: OrderIntentRow, fills: list[FillRow]) -> FilledRow:
     first, last = fills[0], fills[-1]
     is_option = intent.option_symbol is not None
     fees = money(sum((fill.fees for fill in fills), Decimal(0)))
@@ -184,15 +240,17 @@ def _from_fills(intent: OrderIntentRow, fills: list[FillRow]) -> Row:
         "fees": fees,
     }
     whole = last.cumulative_quantity.to_integral_value(ROUND_DOWN)
-    return (
-        first.filled_at,
-        last.average_price,
-        last.fill_model,
-        last.slippage_bps,
-        last.cumulative_quantity,
-        last.notional,
-        json_text(said),
-        int(whole) if is_option else None,
-        last.notional if is_option else None,
-        last.log_offset,
+    return FilledRow(
+        account_name=intent.account_name,
+        client_order_id=intent.client_order_id,
+        simulated_ts=first.filled_at,
+        entry_price=last.average_price,
+        fill_model=last.fill_model,
+        slippage_bps=last.slippage_bps,
+        qty=last.cumulative_quantity,
+        notional=last.notional,
+        sim_json=json_text(said),
+        contracts=int(whole) if is_option else None,
+        premium_paid=last.notional if is_option else None,
+        log_offset=last.log_offset,
     )

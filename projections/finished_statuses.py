@@ -24,6 +24,15 @@ class StatusesFinisher:
     """Finish a recommendation whose decision stands in the stretch; what comes later is left."""
 
     taken_sql = "SELECT recommendation_id FROM recommendation_status WHERE account_name = %s"
+    known_sql = """
+SELECT count(*)
+FROM unnest(%(accounts)s::TEXT[], %(keys)s::BIGINT[]) AS k (account_name, recommendation_id)
+CROSS JOIN LATERAL (
+    SELECT FROM recommendation_status AS s
+    WHERE s.account_name = k.account_name AND s.recommendation_id = k.recommendation_id
+    LIMIT 1
+) AS known
+"""
 
     def __init__(self) -> None:
         """Start with nothing finished."""
@@ -53,4 +62,5 @@ class StatusesFinisher:
             status = told.pop(number, None)
             after = _PENDING if status is None else status[2:]
             found.lines.append("\t".join(copy_fields(decision) + copy_fields(after)))
-        return Finished({"recommendation_status": found}, [*left, *told.values()])
+        keys = [(decision.account_name, number) for number, decision in decisions.items()]
+        return Finished({"recommendation_status": found}, [*left, *told.values()], keys)

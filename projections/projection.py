@@ -38,7 +38,8 @@ class Projection:
     matter. `derive` is SQL that runs after the merges, for tables computed from the staged keys.
     Only what is among `events` is shown to it: nothing else need even be decoded. A `folding` makes
     rows of what these events of a log come to, in the log's order. A `finisher` merges a stretch of
-    one topic without PostgreSQL, for tables that are filled from nothing.
+    one topic without PostgreSQL, for tables that are filled from nothing; a `live_finisher` does so
+    for tables that are full already.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Projection:
     derive: str | None = None
     folding: Folding[Any] | None = None
     finisher: Callable[[], Finisher] | None = None
+    live_finisher: Callable[[], Finisher] | None = None
 
     def reads(self, topic: str) -> bool:
         """Say whether records of `topic` are for this projection."""

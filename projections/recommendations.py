@@ -120,5 +120,6 @@ RECOMMENDATIONS: Final = Projection(
     ),
     rows=rows,
     finisher=AdviceFinisher,
+    live_finisher=AdviceFinisher,
 )
 """The advice as it was issued: the first record of an id stays."""

@@ -38,12 +38,14 @@ class Stage:
     """Where rows of one type wait, inside a transaction, to be merged by `merge` (SQL).
 
     `name` is the temporary table's. Merges name their tables without a schema, so that the same
-    text fills another set of tables under another ``search_path``.
+    text fills another set of tables under another ``search_path``. Nothing is derived from the rows
+    of a stage that `is_derived`.
     """
 
     name: str
     row: type[Row]
     merge: str
+    is_derived: bool = False
 
     def create_sql(self) -> str:
         """Return the SQL that creates the temporary table, once per connection."""

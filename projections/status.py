@@ -188,5 +188,6 @@ STATUS: Final = Projection(
     stages=(_DECISIONS, _STATUSES),
     rows=rows,
     finisher=StatusesFinisher,
+    live_finisher=StatusesFinisher,
 )
 """One status per recommendation and account: its first end stays, a fill above all."""

@@ -7,7 +7,7 @@ from consumers.logs import get_log
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
 from projections.faults import DatabaseUnavailable, FoldBehind, PassedBy, Unavailable
-from projections.prepared import Prepared
+from projections.prepared import Prepared, Stretch
 from projections.record import Record
 
 
@@ -50,7 +50,7 @@ class Lane:
         self._mine.pop(partition, None)
         self.engine.leave([partition])
 
-    def prepare(self, records: Iterable[Record]) -> Prepared:
+    def prepare(self, records: Iterable[Record] | Stretch) -> Prepared:
         """Return what `write` takes, made without a look at where the lane stands."""
         return self.engine.prepare(records)
 

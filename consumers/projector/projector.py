@@ -1,6 +1,5 @@
 """The projector: read batches, write them, keep polling whatever else is down."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from threading import Event
 from typing import Final
@@ -21,8 +20,8 @@ from consumers.projector.writer import Load, Writer
 from events.codec import Codec
 from projections.checkpoints import Partition
 from projections.engine import Applied, Engine
+from projections.prepared import Stretch
 from projections.projection import events_read
-from projections.record import Record
 from projections.session import Session
 
 _MAX_POLL_INTERVAL_MS: Final = 300_000  # longer than PostgreSQL's time-outs, one after another
@@ -149,10 +148,8 @@ class Projector:
             record_of(self._cluster, self._codec, message, self._wanted)
             for message in batch.messages
         ]
-        positions = {
-            (record.origin.topic, record.origin.partition): record.origin.offset + 1
-            for record in records
-        }
+        stretch = Stretch.of(records)
+        positions = dict(stretch.after)
         ends = set[Partition]()
         for (topic, partition), offset in batch.ends.items():
             place = (self._cluster.plain(topic), partition)
@@ -161,10 +158,14 @@ class Projector:
         if not positions:
             return None
         parts = []
+        within: dict[frozenset[Partition], Stretch] = {}
         for lane in self._lanes:
             mine = {place: offset for place, offset in positions.items() if lane.reads(place)}
             if mine and not lane.behind:
-                parts.append((lane, lane.prepare(_those(records, mine)), mine))
+                places = frozenset(mine)
+                if places not in within:
+                    within[places] = stretch.within(places)
+                parts.append((lane, lane.prepare(within[places]), mine))
         return Load(len(records), positions, ends, parts)
 
     def _tell(self, records: int, total: Applied) -> None:
@@ -241,9 +242,3 @@ class Projector:
         self._writer.wait()
         for lane in self._lanes:
             lane.lose(place)
-
-
-def _those(records: list[Record], places: Mapping[Partition, int]) -> list[Record]:
-    return [
-        record for record in records if (record.origin.topic, record.origin.partition) in places
-    ]
