@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from accounts.books import with_peak, with_position
+from accounts.books import with_closed, with_peak, with_position
 from accounts.changing import changed
 from accounts.lots import Lots
 from accounts.positions import Trade, booked, fits
@@ -77,11 +77,11 @@ def _counted(state: AccountState, event: PositionAdjusted) -> AccountState:
     if ended is None:
         return state
     filled = abs(event.quantity_change)
-    after = ended._replace(
-        cumulative_quantity=ended.cumulative_quantity + filled,
-        cumulative_notional=ended.cumulative_notional + money(event.price * filled),
+    after = ended.with_fills(
+        ended.cumulative_quantity + filled,
+        ended.cumulative_notional + money(event.price * filled),
     )
-    return changed(state, closed_orders=state.closed_orders.set(name, after))
+    return with_closed(state, name, ended, after)
 
 
 def _charged(state: AccountState, fees: Decimal) -> AccountState:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from immutables import Map
 
 from accounts.changing import changed
+from accounts.closed_orders import ClosedOrder, Order
 from accounts.state import ZERO, AccountState, OpenOrder, Position
 from events.identifiers import ClientOrderId, Leg
 
@@ -26,24 +27,40 @@ def with_order(
     unresolved = state.unresolved_orders
     if was is not now:
         unresolved = _listed(unresolved, terms.ticker, name, listed=now)
+    kept = changed(state, orders=orders, unresolved_orders=unresolved)
     if terms.closes_position:
         # The stop is there for the same shares as its target.
         grown = ZERO if order.leg is Leg.TARGET else _open(after) - _open(before)
-        closing = state.closing if grown == 0 else _summed(state.closing, terms.symbol, grown)
-        return changed(state, orders=orders, unresolved_orders=unresolved, closing=closing)
-    inbound, count = state.inbound, state.open_position_count
+        return _with_closing(kept, terms.symbol, grown)
     if before is None or after is None:
-        inbound = _listed(inbound, terms.symbol, name, listed=after is not None)
-        if terms.symbol not in state.positions:
-            count += (terms.symbol in inbound) - (terms.symbol in state.inbound)
-    return changed(
-        state,
-        orders=orders,
-        unresolved_orders=unresolved,
-        inbound=inbound,
-        open_position_count=count,
-        reserved=state.reserved + _reserved(after) - _reserved(before),
-    )
+        kept = _with_inbound(kept, terms.symbol, name, listed=after is not None)
+    return changed(kept, reserved=state.reserved + _reserved(after) - _reserved(before))
+
+
+def with_closed(
+    state: AccountState, name: ClientOrderId, before: ClosedOrder | None, after: ClosedOrder | None
+) -> AccountState:
+    """Return the account in which ended order `before` has become `after`; None: there is none.
+
+    What the broker says had filled holds its exposure, its position or its share of what is held
+    until the fills are told.
+    """
+    others = state.closed_orders
+    closed = others.delete(name) if after is None else others.set(name, after)
+    kept = changed(state, closed_orders=closed)
+    order = before if after is None else after
+    was = None if before is None else before.awaited
+    now = None if after is None else after.awaited
+    awaited = was if now is None else now
+    if order is None or awaited is None:
+        return kept
+    symbol = order.terms.symbol
+    if awaited.closes_position:
+        grown = (ZERO if now is None else now.quantity) - (ZERO if was is None else was.quantity)
+        return _with_closing(kept, symbol, ZERO if order.leg is Leg.TARGET else grown)
+    if (was is None) is not (now is None):
+        kept = _with_inbound(kept, symbol, name, listed=now is not None)
+    return changed(kept, reserved=state.reserved + _reserved(after) - _reserved(before))
 
 
 def with_position(
@@ -99,6 +116,21 @@ def with_peak(state: AccountState) -> AccountState:
     return state if exposure <= state.peak_exposure else changed(state, peak_exposure=exposure)
 
 
+def _with_closing(state: AccountState, symbol: str, grown: Decimal) -> AccountState:
+    if grown == 0:
+        return state
+    return changed(state, closing=_summed(state.closing, symbol, grown))
+
+
+def _with_inbound(
+    state: AccountState, symbol: str, name: ClientOrderId, *, listed: bool
+) -> AccountState:
+    inbound, count = _listed(state.inbound, symbol, name, listed=listed), state.open_position_count
+    if symbol not in state.positions:
+        count += (symbol in inbound) - (symbol in state.inbound)
+    return changed(state, inbound=inbound, open_position_count=count)
+
+
 def _listed(
     index: Map[str, tuple[ClientOrderId, ...]], key: str, name: ClientOrderId, *, listed: bool
 ) -> Map[str, tuple[ClientOrderId, ...]]:
@@ -119,7 +151,7 @@ def _open(order: OpenOrder | None) -> Decimal:
     return ZERO if order is None else order.open_quantity
 
 
-def _reserved(order: OpenOrder | None) -> Decimal:
+def _reserved(order: Order | None) -> Decimal:
     return ZERO if order is None else order.reserved
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from immutables import Map
 
 from accounts.forms import form_of
+from accounts.lots import ZERO
 from accounts.orders import End, OpenOrder
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg, RecommendationId
 from events.order import Side
@@ -29,6 +30,17 @@ class ClosedTerms(NamedTuple):
     multiplier: int
     side: Side
     quantity: Decimal
+
+
+class Awaited(NamedTuple):
+    """What the broker says had filled before the end and no fill has told yet.
+
+    It may cost `worst_price` US dollars a share still, or take so much of what is held.
+    """
+
+    quantity: Decimal
+    worst_price: Decimal
+    closes_position: bool
 
 
 class ClosedOrder(NamedTuple):
@@ -48,6 +60,25 @@ class ClosedOrder(NamedTuple):
     cumulative_notional: Decimal
     end: End | None
     closed_by: UUID
+    awaited: Awaited | None
+
+    @property
+    def reserved(self) -> Decimal:
+        """US dollars of exposure that awaited fills hold: 0 where they close a position."""
+        awaited = self.awaited
+        if awaited is None or awaited.closes_position:
+            return ZERO
+        return awaited.worst_price * awaited.quantity * self.terms.multiplier
+
+    def with_fills(self, quantity: Decimal, notional: Decimal) -> "ClosedOrder":
+        """Return the order of which `quantity` for `notional` (price x quantity) has filled."""
+        awaited, new = self.awaited, quantity - self.cumulative_quantity
+        if awaited is not None:
+            left = awaited.quantity - new
+            awaited = awaited._replace(quantity=left) if left > 0 else None
+        return self._replace(
+            cumulative_quantity=quantity, cumulative_notional=notional, awaited=awaited
+        )
 
 
 Order: TypeAlias = OpenOrder | ClosedOrder
@@ -87,9 +118,16 @@ class ClosedOrders:
         return ClosedOrders(self.rows.delete(name))
 
 
-def ended(order: OpenOrder, end: End | None, closed_by: UUID) -> ClosedOrder:
-    """Return what is kept of `order`, which the event `closed_by` has ended."""
+def ended(
+    order: OpenOrder, end: End | None, closed_by: UUID, *, told: Decimal = ZERO
+) -> ClosedOrder:
+    """Return what is kept of `order`, which the event `closed_by` has ended.
+
+    `told` is how much of it had filled by the broker's word.
+    """
     terms = order.terms
+    missing = min(told, terms.quantity) - order.cumulative_quantity
+    awaited = Awaited(missing, terms.worst_price, terms.closes_position) if missing > 0 else None
     return ClosedOrder(
         recommendation_id=order.recommendation_id,
         leg=order.leg,
@@ -108,6 +146,7 @@ def ended(order: OpenOrder, end: End | None, closed_by: UUID) -> ClosedOrder:
         cumulative_notional=order.cumulative_notional,
         end=end,
         closed_by=closed_by,
+        awaited=awaited,
     )
 
 

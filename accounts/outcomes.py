@@ -1,14 +1,16 @@
 """What became of an order: what the broker said, and what it filled. Each counts once."""
 
+from decimal import Decimal
 from uuid import UUID
 
 from accounts.adjust import book
-from accounts.books import with_order, with_peak
+from accounts.books import with_closed, with_order, with_peak
 from accounts.changing import changed
 from accounts.closed_orders import Order, ended
 from accounts.days import with_one_more
 from accounts.positions import Trade, fits
 from accounts.state import (
+    ZERO,
     AccountState,
     ClosedOrder,
     End,
@@ -61,7 +63,10 @@ def rejected(state: AccountState, event: OrderRejected) -> AccountState:
 
 
 def canceled(state: AccountState, event: OrderCanceled | OrderExpired) -> AccountState:
-    """Return the account with the order over; what had filled stays, late fills still count."""
+    """Return the account with the order over; what had filled stays, late fills still count.
+
+    What had filled by the broker's word alone holds its exposure until its fills are told.
+    """
     order = state.orders.get(ClientOrderId(event.client_order_id))
     if order is None:
         return state if _is_filled(state, event.envelope) else _told_again(state, event)
@@ -70,7 +75,8 @@ def canceled(state: AccountState, event: OrderCanceled | OrderExpired) -> Accoun
         end: End | None = End.EXECUTED
     else:
         end = None if event.cumulative_quantity > 0 else End.EXPIRED
-    return _answered(closed(state, known, end, event.envelope.event_id))
+    told = event.cumulative_quantity
+    return _answered(closed(state, known, end, event.envelope.event_id, told=told))
 
 
 def outcome_unknown(state: AccountState, event: OrderOutcomeUnknown) -> AccountState:
@@ -118,16 +124,24 @@ def filled(state: AccountState, event: OrderFilled) -> AccountState:
     return with_peak(_answered(moved))
 
 
-def closed(state: AccountState, order: OpenOrder, end: End | None, event_id: UUID) -> AccountState:
-    """Return the account with `order` no longer open and its reserve given back."""
-    name = order.client_order_id
+def closed(
+    state: AccountState,
+    order: OpenOrder,
+    end: End | None,
+    event_id: UUID,
+    *,
+    told: Decimal = ZERO,
+) -> AccountState:
+    """Return the account with `order` no longer open and its reserve given back.
+
+    All but what `told`, the broker's word on how much had filled, says is still to be heard of.
+    """
     ends = state.ends
     if end is not None and end is not End.EXECUTED and order.leg is Leg.ENTRY:
         ends = ends.plus(end)  # an execution was counted at its first fill
+    over = ended(order, end, event_id, told=told)
     return changed(
-        with_order(state, order, None),
-        closed_orders=state.closed_orders.set(name, ended(order, end, event_id)),
-        ends=ends,
+        with_closed(with_order(state, order, None), order.client_order_id, None, over), ends=ends
     )
 
 
@@ -150,15 +164,10 @@ def _with_progress(
         )
         state = with_order(state, order, None if whole else after)
     else:
-        after = order._replace(
-            broker_order_id=_broker_order_id(order, event),
-            cumulative_quantity=event.cumulative_quantity,
-            cumulative_notional=event.cumulative_notional,
-            end=End.EXECUTED,
+        after = order.with_fills(event.cumulative_quantity, event.cumulative_notional)._replace(
+            broker_order_id=_broker_order_id(order, event), end=End.EXECUTED
         )
-        others = state.closed_orders
-        left = others.delete(name) if whole else others.set(name, after)
-        state = changed(state, closed_orders=left)
+        state = with_closed(state, name, order, None if whole else after)
     number = decision_number(after.recommendation_id, after.leg)
     progressed = changed(
         state,

@@ -122,7 +122,7 @@ def _state_row(name: str, account: _Account) -> ExpectedRow:
     worth = sum(
         (ledger.holdings[one].cost if at is None else at for one, at in worths.items()), Decimal(0)
     )
-    coming = {one.terms.symbol for one in orders if not one.terms.closes_position}
+    coming = {one.terms.symbol for one in ledger.expected_orders() if not one.terms.closes_position}
     row = {
         "account_name": name,
         "trading_status": "ACTIVE" if trading is None else _STATUSES[type(trading)],

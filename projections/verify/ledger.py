@@ -39,7 +39,10 @@ Place = tuple[int, Leg]
 
 @dataclass(slots=True)
 class Order:
-    """An order: open, or over by `end`; "" is an end of which only the broker knows fills."""
+    """An order: open, or over by `end`; "" is an end of which only the broker knows fills.
+
+    `awaited` is what had filled by the broker's word at the end, and no fill has told yet.
+    """
 
     place: Place
     terms: OrderTerms
@@ -50,6 +53,12 @@ class Order:
     notional: Decimal = Decimal(0)
     end: str | None = None
     ended_by: UUID | None = None
+    awaited: Decimal = Decimal(0)
+
+    @property
+    def expected(self) -> Decimal:
+        """What of it may fill yet."""
+        return self.terms.quantity - self.filled if self.end is None else self.awaited
 
 
 @dataclass(slots=True)
@@ -87,6 +96,7 @@ class Ledger:
     peak: Decimal = Decimal(0)
     orders: dict[str, Order] = field(default_factory=dict)
     working: set[str] = field(default_factory=set)
+    awaiting: set[str] = field(default_factory=set)
     holdings: dict[str, Holding] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
     decided: Places = field(default_factory=Places)
@@ -143,16 +153,20 @@ class Ledger:
         """Return the orders that can still be filled."""
         return [self.orders[name] for name in self.working]
 
+    def expected_orders(self) -> list[Order]:
+        """Return the orders of which more will or may be told to have filled."""
+        return [self.orders[name] for name in self.working | self.awaiting]
+
     def held_cost(self) -> Decimal:
         """Return what all holdings cost, long or short."""
         return sum((abs(held.cost) for held in self.holdings.values()), Decimal(0))
 
     def reserved(self) -> Decimal:
-        """Return what open orders may yet cost."""
+        """Return what orders may yet cost."""
         return sum(
             (
-                one.terms.worst_price * (one.terms.quantity - one.filled) * one.terms.multiplier
-                for one in self.open_orders()
+                one.terms.worst_price * one.expected * one.terms.multiplier
+                for one in self.expected_orders()
                 if not one.terms.closes_position
             ),
             Decimal(0),
@@ -299,7 +313,16 @@ def _canceled(ledger: Ledger, event: OrderCanceled | OrderExpired, _: int) -> bo
     order.broker_order_id = order.broker_order_id or event.broker_order_id
     end = "executed" if order.filled > 0 else "" if event.cumulative_quantity > 0 else "expired"
     _over(ledger, order, end, event.envelope.event_id)
+    _awaits(ledger, order, min(event.cumulative_quantity, order.terms.quantity) - order.filled)
     return True
+
+
+def _awaits(ledger: Ledger, order: Order, quantity: Decimal) -> None:
+    order.awaited = max(quantity, Decimal(0))
+    if order.awaited:
+        ledger.awaiting.add(order.terms.client_order_id)
+    else:
+        ledger.awaiting.discard(order.terms.client_order_id)
 
 
 def _unknown(ledger: Ledger, event: OrderOutcomeUnknown, _: int) -> bool:
@@ -352,6 +375,7 @@ def _filled(ledger: Ledger, event: OrderFilled, offset: int) -> bool:
         ledger.count("executed", order.place)
         day = new_york_day(event.envelope.occurred_at)
         ledger.executed_on[day] = ledger.executed_on.get(day, 0) + 1
+    _awaits(ledger, order, order.awaited - abs(quantity))
     order.filled, order.notional = event.cumulative_quantity, event.cumulative_notional
     order.status = "accepted"
     order.broker_order_id = order.broker_order_id or event.broker_order_id

@@ -3,6 +3,7 @@
 from collections import Counter
 from decimal import Decimal
 
+from accounts.closed_orders import Order
 from accounts.state import ZERO, AccountState
 from events.identifiers import Leg
 
@@ -15,7 +16,8 @@ def assert_books_are_right(state: AccountState) -> None:
     worth = [position.worth(state.last_prices.get(position.symbol)) for position in held]
     assert state.market_value == sum(worth, ZERO)
     assert state.equity - state.cash - state.net_cost == state.open_pnl
-    assert state.reserved == sum((order.reserved for order in orders), ZERO)
+    reserves = [order.reserved for order in (*orders, *state.closed_orders.values())]
+    assert state.reserved == sum(reserves, ZERO)
     assert state.peak_exposure >= state.exposure
     assert all(position.quantity != 0 for position in held)
     assert all(order.open_quantity > 0 for order in orders)
@@ -32,11 +34,14 @@ def _assert_indexes_are_right(state: AccountState) -> None:
     orders = state.orders.values()
     entries = [order for order in orders if not order.terms.closes_position]
     exits = [order for order in orders if order.terms.closes_position]
+    awaited = [order for order in state.closed_orders.values() if order.awaited is not None]
+    coming: list[Order] = [*entries, *(order for order in awaited if order.reserved)]
     unresolved = [order for order in orders if order.unresolved]
     listed = [name for names in state.inbound.values() for name in names]
-    assert Counter(listed) == Counter(order.client_order_id for order in entries)
+    assert max(Counter(listed).values(), default=1) == 1
+    assert len(listed) == len(coming)
     for symbol, names in state.inbound.items():
-        assert {state.orders[name].terms.symbol for name in names} == {symbol}
+        assert len(names) == sum(order.terms.symbol == symbol for order in coming)
         assert state.inbound_order(symbol) == names[0]
     for ticker, names in state.unresolved_orders.items():
         assert {state.orders[name].terms.ticker for name in names} == {ticker}
@@ -48,8 +53,11 @@ def _assert_indexes_are_right(state: AccountState) -> None:
     closing: dict[str, Decimal] = {}
     for order in (one for one in exits if one.leg is not Leg.TARGET):
         closing[order.terms.symbol] = closing.get(order.terms.symbol, ZERO) + order.open_quantity
+    for late in (one for one in awaited if not one.reserved and one.leg is not Leg.TARGET):
+        assert late.awaited is not None
+        closing[late.terms.symbol] = closing.get(late.terms.symbol, ZERO) + late.awaited.quantity
     assert dict(state.closing) == closing
-    symbols = {*state.positions, *(order.terms.symbol for order in entries)}
+    symbols = {*state.positions, *(order.terms.symbol for order in coming)}
     assert state.open_symbols() == symbols
     assert state.open_position_count == len(symbols)
     assert all(state.is_open(symbol) for symbol in symbols)

@@ -1,5 +1,6 @@
 """The life of orders and accounts, one event after the other."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from events.catalog import LogEvent
 from events.decision import Stage
 from events.envelope import Origin
 from events.identifiers import RecommendationId
-from events.order import Side
+from events.order import OrderIntended, Side
 from tests.builders import (
     ACCOUNT,
     NOW,
@@ -228,6 +229,48 @@ def test_a_cancel_that_tells_of_fills_not_seen_yet_is_no_end() -> None:
 
     assert these(state.ends, len(state.closed_orders)) == (Ends(executed=1), 0)
     assert evolve(state, a_cancellation(INTENT, 10)) == state
+
+
+@pytest.mark.parametrize("end", [a_cancellation, an_expiry])
+def test_what_had_filled_by_the_brokers_word_holds_its_exposure_until_its_fills_are_told(
+    end: Callable[[OrderIntended, int], LogEvent],
+) -> None:
+    # given: 2 of 10 filled at $100, at worst $101
+    before = an_account(INTENT, a_fill(INTENT, 2))
+
+    # when: the broker says that 7 had
+    state = evolve(before, end(INTENT, 7))
+
+    # then: 5 may cost their worst price yet, and none of the 3 that never came
+    assert these(state.reserved, state.exposure) == (505, 705)
+    assert state.inbound_order("MSFT") == INTENT.terms.client_order_id
+    some = a_fill(INTENT, 2)
+    more = a_fill(INTENT, 4, before=some)
+    last = a_fill(INTENT, 7, before=more)
+    assert evolve(state, more).exposure == 400 + 303
+    told = fold([more, last], state)
+    assert these(told.reserved, told.exposure, told.inbound_order("MSFT")) == (0, 700, None)
+    assert these(told.ends, told.incidents) == (Ends(executed=1), 0)
+
+
+def test_a_position_counts_before_the_first_of_its_fills_is_told() -> None:
+    state = an_account(INTENT, a_cancellation(INTENT, 7))
+
+    assert these(state.open_position_count, state.exposure) == (1, 707)
+    assert state.is_open("MSFT")
+    assert evolve(state, a_fill(INTENT, 7)).open_position_count == 1
+
+
+def test_an_exit_that_had_filled_by_the_brokers_word_is_not_sold_twice() -> None:
+    sale = an_intent(2, side=Side.SELL, quantity=10, closes=True)
+    state = an_account(INTENT, a_fill(INTENT), sale, a_cancellation(sale, 7))
+
+    assert these(state.closing_quantity("MSFT"), state.reserved) == (7, 0)
+    assert evolve(state, a_fill(sale, 7)).closing_quantity("MSFT") == 0
+
+
+def test_a_broker_that_says_more_had_filled_than_was_ordered_is_believed_to_the_order() -> None:
+    assert an_account(INTENT, a_cancellation(INTENT, 99)).exposure == 1_010
 
 
 def test_a_fill_after_failed_is_an_incident_and_moves_no_position() -> None:

@@ -64,7 +64,7 @@ class Ground(RuleBasedStateMachine):
         self.snapshot = (dump(self.state), 0)
         self.day_began: tuple[date, Decimal] | None = None
         self.changes = 0
-        self.beyond_us = False  # a late fill or a trade elsewhere: what no limit can hold back
+        self.beyond_us = False  # a trade elsewhere: what no limit can hold back
 
     @initialize(cost_basis=st.sampled_from((CostBasis.AVERAGE, CostBasis.FIFO)))
     def open(self, cost_basis: CostBasis) -> None:

@@ -97,6 +97,5 @@ class Orders(Ground):
             return
         event = news.pop(pick % len(news))
         if isinstance(event, OrderFilled) and event.client_order_id in self.state.closed_orders:
-            self.beyond_us = True
             self.happened["late fill"] += 1
         self.tell(event)
