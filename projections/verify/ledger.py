@@ -32,6 +32,7 @@ from projections.verify.holdings import Holding, cents
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _DONE: Final = "filled"
+_SETTLED: Final = ("accepted", "waiting")
 _TRADES: Final = (AdjustmentKind.OUTSIDE_TRADE, AdjustmentKind.LATE_FILL)
 
 Place = tuple[int, Leg]
@@ -282,7 +283,7 @@ def _failed(ledger: Ledger, event: RecommendationFailed, _: int) -> bool:
         return place in ledger.failed
     if order.end is not None:
         return order.ended_by == event.envelope.event_id
-    if order.status == "accepted" or order.filled > 0:
+    if order.status in _SETTLED or order.filled > 0:
         return False
     _over(ledger, order, "failed", event.envelope.event_id)
     ledger.failed.add(place)
@@ -342,7 +343,7 @@ def _resent(ledger: Ledger, event: OrderResent, _: int) -> bool:
         return _place(event) in ledger.filled
     if event.attempt <= order.attempts:
         return True
-    if order.end is not None or order.status == "accepted":
+    if order.end is not None or order.status in _SETTLED:
         return False
     order.status, order.attempts = "intended", event.attempt
     return True
