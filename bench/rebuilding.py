@@ -105,8 +105,8 @@ def rebuild_tables(
     )
     began = time.monotonic()
 
-    def note(done: int, total: int) -> None:
-        if aloud:
+    def note(phase: str, done: int, total: int) -> None:
+        if aloud and phase in ("loading", "catching up"):  # else it counts projections
             answer(done=done, total=total)
 
     found = rebuild(settings, Codec(source), PROJECTIONS, note)

@@ -1,17 +1,15 @@
 """`dispatcher projections rebuild` and `verify`: tables told anew, tables held against the log."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, plain, print_json, print_table, say
 from cli.periods import point_of_logs
+from cli.phases import phases
 from cli.who import who
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
@@ -73,7 +71,7 @@ def rebuild(
         _discard(settings.postgres_dsn(), projections, as_json=as_json)
         return
     codec = checked_codec(settings)
-    with _progress("Rebuilding") as show:
+    with phases("Rebuilding") as show:
         done = rebuild_tables(
             RebuildSettings(
                 cluster=settings.kafka.cluster,
@@ -146,7 +144,7 @@ def verify(
         account=None if account is None else settings.account(account).account, since=point
     )
     codec = checked_codec(settings)
-    with _progress("Verifying") as show:
+    with phases("Verifying") as show:
         found = verify_tables(
             settings.kafka.cluster, codec, settings.postgres_dsn(), projections, show, scope
         )
@@ -220,20 +218,3 @@ def wanted(name: str | None) -> Sequence[Projection]:
         return [projection_named(name)]
     except KeyError as error:
         raise NotFoundError(str(error.args[0])) from None
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar and the time left on stderr; silent where stderr is no terminal."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as shown:
-        task = shown.add_task(title, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)

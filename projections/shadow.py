@@ -8,7 +8,7 @@ tables, which stay. Only rows that differ are written, so readers are never lock
 isolation level, see the rows before or the rows after.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -140,8 +140,8 @@ class Shadow:
             found = self.session.connection().execute("SELECT loaded FROM rebuild_mark").fetchone()
             return found is not None and bool(found[0])
 
-    def finish_loading(self) -> None:
-        """Build indexes and keys, then merge what was put aside.
+    def finish_loading(self, begins: Callable[[str], None] = lambda _: None) -> None:
+        """Build indexes and keys, then merge what was put aside; `begins` hears of each.
 
         Raises:
             Unfit: Rows contradict them: make the tables anew, and let the engine fill them.
@@ -149,11 +149,13 @@ class Shadow:
         """
         try:
             connection = self.session.connection(self._projection.stages)
+            begins("building keys of")
             later.build(connection)
             for table in self._projection.tables:
                 connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
             with connection.transaction():
                 connection.execute("SET LOCAL statement_timeout = 0")
+                begins("merging")
                 for stage in self._projection.stages:
                     self._take_up_what_is_left(connection, stage)
                 merge_staged(connection, self._projection, self._projection.stages)

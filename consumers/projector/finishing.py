@@ -22,8 +22,9 @@ from projections.swap import Parked
 
 _T = TypeVar("_T")
 
-OnProgress = Callable[[int, int], None]
-"""Called with the offsets applied and the offsets to apply, by now."""
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is done now, how much of it is done, and how much there is: of offsets while
+events are loaded and caught up with, then of projections."""
 
 _ROUNDS_MAX: Final = 5
 _NEAR: Final = 200
@@ -56,7 +57,7 @@ class Rebuilt:
 def catch_up(
     history: History,
     buildings: Sequence[Building],
-    on_progress: OnProgress = lambda _done, _total: None,
+    on_progress: OnProgress = lambda _phase, _done, _total: None,
 ) -> None:
     """Come near the live tables, which move on meanwhile; all projections read together."""
     for _ in range(_ROUNDS_MAX):
@@ -75,22 +76,33 @@ def catch_up(
             for one in buildings:
                 one.feed(chunk)
             at.update(chunk.positions)
-            on_progress(sum(at.values()), total)
+            on_progress("catching up", sum(at.values()), total)
+
+
+def told(on_progress: OnProgress, number: int, buildings: Sequence[Building], what: str) -> None:
+    """Tell that the `number`-th projection of `buildings` has come to `what`."""
+    on_progress(f"{what} {buildings[number].projection.name}", number, len(buildings))
 
 
 def finish(
-    settings: RebuildSettings, history: History, recorder: ProjectionRecorder, one: Building
+    settings: RebuildSettings,
+    history: History,
+    recorder: ProjectionRecorder,
+    one: Building,
+    begins: Callable[[str], None],
 ) -> Rebuilt:
-    """Swap one projection's new tables in, which are near the live ones.
+    """Swap one projection's new tables in, which are near the live ones; tell what `begins`.
 
     Raises:
         Refused: The new tables would park what the live ones hold.
         Unavailable: PostgreSQL or Kafka cannot answer; the live tables are as they were.
         CheckpointLost: A crash of PostgreSQL has emptied the new tables.
     """
+    begins("comparing")
     one.shadow.analyze()
     try:
         _patiently(one, partial(compare, history, one))
+        begins("swapping")
         rebuilt, over = _patiently(one, partial(swap, history, recorder, one))
     except Refused:
         one.is_over = True  # the next one may find the cause mended

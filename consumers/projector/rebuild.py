@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from consumers.errors import Refused, ServiceUnreachable
 from consumers.logs import get_log
 from consumers.projector.building import Building, RebuildSettings, loads_of, start_building
-from consumers.projector.finishing import OnProgress, Rebuilt, catch_up, finish
+from consumers.projector.finishing import OnProgress, Rebuilt, catch_up, finish, told
 from consumers.projector.history import History
 from consumers.projector.loading import load
 from consumers.projector.recorder import ProjectionRecorder
@@ -23,7 +24,7 @@ def rebuild(
     settings: RebuildSettings,
     codec: Codec,
     projections: Sequence[Projection],
-    on_progress: OnProgress = lambda _done, _total: None,
+    on_progress: OnProgress = lambda _phase, _done, _total: None,
 ) -> list[Rebuilt]:
     """Rebuild each projection's tables and swap them in, one transaction each.
 
@@ -47,7 +48,10 @@ def rebuild(
             buildings = start_building(settings, brief, history, projections, stack)
             _load(settings, codec, buildings, on_progress)
             catch_up(history, buildings, on_progress)
-            return [finish(settings, history, recorder, one) for one in buildings]
+            return [
+                finish(settings, history, recorder, one, partial(told, on_progress, at, buildings))
+                for at, one in enumerate(buildings)
+            ]
     except RebuildUnderWay as error:
         raise Refused(str(error)) from error
     except CheckpointLost as error:
@@ -89,15 +93,15 @@ def _load(
 
     def note(partition: Partition, offset: int) -> None:
         at[partition] = max(offset, at[partition])
-        on_progress(sum(at.values()), total)
+        on_progress("loading", sum(at.values()), total)
 
     folded: dict[tuple[str, Partition], Any] = {}
     for done in load(loads, codec, settings.registry_url, settings.processes, note):
         folded.update({(name, done.partition): what for name, what in done.folded.items()})
-    for one in empty:
+    for number, one in enumerate(empty):
         one.records = sum(one.shadow.checkpoints().values()) - one.kept
         try:
-            one.shadow.finish_loading()
+            one.shadow.finish_loading(partial(told, on_progress, number, empty))
         except Unfit as error:
             get_log().warning(
                 "rebuild_without_loading", projection=one.projection.name, error=str(error)

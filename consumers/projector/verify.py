@@ -31,8 +31,9 @@ from projections.verify.screen import AT_ONCE, Screen
 DIFFERENCES_MAX: Final = 1000
 """No more rows of a projection than these are told of each topic, and of each table."""
 
-OnProgress = Callable[[int, int], None]
-"""Called with the offsets read and the offsets to read."""
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is done now, how much of it is done, and how much there is: of offsets while
+the log is read, then of projections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def verify(
     codec: Codec,
     dsn: str,
     projections: Sequence[Projection],
-    on_progress: OnProgress = lambda _done, _total: None,
+    on_progress: OnProgress = lambda _phase, _done, _total: None,
     scope: Scope = EVERYTHING,
 ) -> list[Verified]:
     """Return what differs in each projection's tables; they are read in one snapshot.
@@ -147,6 +148,7 @@ def verify(
         def note(place: Partition, offset: int) -> None:
             at_all[place] = max(offset, at_all[place])
             on_progress(
+                "reading",
                 sum(at_all.values()) - sum(start.values()),
                 sum(target.values()) - sum(start.values()),
             )
@@ -154,7 +156,8 @@ def verify(
         looking = _Looking(connection, history, cases, scope, note)
         for place, end in sorted(target.items()):
             _screen(looking, place, (start[place], end))
-        for case in cases:
+        for number, case in enumerate(cases):
+            on_progress(f"comparing {case.projection.name}", number, len(cases))
             _hold_the_rest(looking, case)
         return [_verified(case) for case in cases]
 
