@@ -122,9 +122,10 @@ def test_a_dispatcher_that_meets_every_fault_tells_nobody_its_credentials(
     account = desk.open_account(
         tuning=f"{QUICK}reconcile_interval_ms = 300\n", keys=(canary.key_id, canary.secret)
     )
+    refused = f'{{"code": 42210000, "message": "sent by {canary.echo}"}}'
     faults: tuple[dict[str, Any], ...] = (
         {"answer": "body", "status": 502, "body": f"<html>{canary.echo}</html>"},
-        {"answer": "body", "status": 422, "body": f'{{"message": "sent by {canary.echo}"}}'},
+        {"answer": "body", "status": 422, "body": refused},
         {"answer": "hang"},
         {"answer": "reset", "accepts": True},
     )
@@ -168,7 +169,8 @@ def test_a_dispatcher_that_meets_every_fault_tells_nobody_its_credentials(
 def test_no_command_shows_the_credentials(desk: Desk, canary: Canary) -> None:
     account = desk.open_account(keys=(canary.key_id, canary.secret))
     command = Command(desk.world.directory)
-    unauthorized = {"answer": "body", "status": 401, "body": canary.echo, "times": None}
+    body = f'{{"message":"unauthorized: {canary.echo}"}}'
+    unauthorized = {"answer": "body", "status": 401, "body": body, "times": None}
     desk.alpaca.say("fault", method="GET", path="/v2/account", **unauthorized)
 
     def told(*arguments: str, code: int) -> Answer:
