@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from jsonschema import Draft202012Validator, FormatChecker
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, Response, Session
 
 _FOLDER = Path(__file__).parent / "spec"
 _DOCUMENTS = ("trading-api", "market-data-api")
@@ -72,6 +72,15 @@ def check(answer: Response, *, numbers_allowed: bool = False) -> None:
         *_wrong_answer(document, operation, answer),
     ]
     assert not problems, f"{method} {path}: {problems}"
+
+
+def hold(session: Session) -> None:
+    """Check every request that `session` sends from now on, and every answer to it."""
+
+    def judge(answer: Response, **_: object) -> None:
+        check(answer)
+
+    session.hooks["response"].append(judge)
 
 
 def served_paths() -> set[tuple[str, str]]:

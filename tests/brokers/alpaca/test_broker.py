@@ -21,6 +21,7 @@ from events.identifiers import ClientOrderId, Leg
 from events.order import RejectionClass, TimeInForce
 from events.recommendation import InstrumentType
 from stack.alpaca_server.control import AlpacaControl
+from tests.alpaca import official
 from tests.brokers.contract import (
     NOW,
     BrokerContract,
@@ -51,6 +52,16 @@ def with_key(alpaca: AlpacaControl, key_id: str, secret: str) -> AlpacaPaperBrok
 
 @pytest.fixture
 def paper(alpaca: AlpacaControl) -> Iterator[AlpacaPaperBroker]:
+    """A broker whose every request, and every answer to it, is as Alpaca's documents have it."""
+    broker = a_broker(alpaca)
+    official.hold(broker.http._session)  # noqa: SLF001 -- it offers no other way in
+    yield broker
+    broker.http.close()
+
+
+@pytest.fixture
+def unheld(alpaca: AlpacaControl) -> Iterator[AlpacaPaperBroker]:
+    """A broker that may be told what no document has."""
     broker = a_broker(alpaca)
     yield broker
     broker.http.close()
@@ -308,7 +319,7 @@ def test_orders_of_kinds_that_are_never_ours_hide_no_other(
 
 
 def test_an_order_of_several_legs_has_neither_symbol_nor_side_and_is_told_all_the_same(
-    paper: AlpacaPaperBroker, alpaca: AlpacaControl
+    unheld: AlpacaPaperBroker, alpaca: AlpacaControl
 ) -> None:
     several = {
         "id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
@@ -322,7 +333,7 @@ def test_an_order_of_several_legs_has_neither_symbol_nor_side_and_is_told_all_th
     }
     alpaca.fault("body", method="GET", body=json.dumps([several]), times=2)
 
-    books = paper.books(NOW - timedelta(hours=1), NOW)
+    books = unheld.books(NOW - timedelta(hours=1), NOW)
 
     [unread] = books.unread
     assert unread.told == "filled mleg 1"
@@ -330,12 +341,12 @@ def test_an_order_of_several_legs_has_neither_symbol_nor_side_and_is_told_all_th
 
 @pytest.mark.parametrize("entry", [{"id": ""}, {"symbol": "AAPL"}, "an order"])
 def test_an_order_without_an_id_makes_the_books_unreadable(
-    paper: AlpacaPaperBroker, alpaca: AlpacaControl, entry: object
+    unheld: AlpacaPaperBroker, alpaca: AlpacaControl, entry: object
 ) -> None:
     alpaca.fault("body", method="GET", body=json.dumps([entry]))
 
     with pytest.raises(BrokerUnavailable):
-        paper.books(NOW - timedelta(hours=1), NOW)
+        unheld.books(NOW - timedelta(hours=1), NOW)
 
 
 def a_bracket(**changes: Any) -> OrderRequest:  # noqa: ANN401 -- any field of the terms
