@@ -53,11 +53,13 @@ def size(
 
 
 def free_power(state: AccountState) -> Decimal:
-    """Return US dollars that new orders may cost: cash not reserved, and no more than the broker's.
+    """Return US dollars that new orders may cost: what is not at stake, at most the broker's power.
 
+    Of an account that is long alone that is its cash less what orders reserve. What a short sale
+    brought in is owed, and it ties up as much again: a dollar at stake takes one, long or short.
     The broker's buying power is as old as the newest reconciliation; it can only take away.
     """
-    free, broker = state.cash - state.reserved, state.broker
+    free, broker = state.cash + state.net_cost - state.exposure, state.broker
     if broker is not None and broker.buying_power is not None:
         free = min(free, broker.buying_power)
     return max(free, ZERO)

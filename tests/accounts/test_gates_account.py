@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 import pytest
 
 from accounts.gates import GateInput
 from accounts.limits import LARGE, Limits
+from accounts.sizing import free_power
 from events.catalog import LogEvent
 from events.decision import Verdict
 from events.order import OrderIntended, Side
@@ -38,6 +40,9 @@ from tests.builders import (
     an_option,
     an_unknown_outcome,
 )
+
+BROUGHT: Final = an_intent(7, "AAPL", side=Side.SELL, quantity=10)
+"""A short sale of $1,000."""
 
 
 def test_max_open_positions_counts_what_is_held_and_what_is_on_its_way_in() -> None:
@@ -206,6 +211,25 @@ def test_buying_power_is_without_what_orders_on_their_way_may_cost() -> None:
     result = ask("buying_power", given(state=state, limits=replace(LARGE, max_contracts=1)))
 
     assert (result.verdict, result.threshold) == (DECLINED, "at most $100.00")
+
+
+def test_what_a_short_sale_brought_in_buys_nothing_and_ties_up_as_much_again() -> None:
+    # given: $1,000 of a short sale in a cash of $3,000
+    state = an_account(BROUGHT, a_fill(BROUGHT), starting_cash=2_000)
+    assert state.cash == 3_000
+
+    # then: of the $2,000 that were there, $1,000 may be spent, as after a purchase
+    assert free_power(state) == 1_000
+    bought = an_intent(7, "AAPL", quantity=10)
+    assert free_power(an_account(bought, a_fill(bought), starting_cash=2_000)) == 1_000
+
+
+def test_a_short_sale_takes_the_same_before_its_fill_and_gives_it_back_once_covered() -> None:
+    cover = an_intent(8, "AAPL", quantity=10, closes=True)
+
+    assert free_power(an_account(BROUGHT, starting_cash=2_000)) == 990  # at its worst price
+    covered = an_account(BROUGHT, a_fill(BROUGHT), cover, a_fill(cover), starting_cash=2_000)
+    assert free_power(covered) == 2_000
 
 
 @pytest.mark.parametrize(("power", "expected"), [(101, PASSED), (100, DECLINED)])
