@@ -6,6 +6,8 @@ from dataclasses import replace
 from threading import Event
 from typing import Final
 
+from structlog.typing import FilteringBoundLogger
+
 from consumers.errors import Fenced
 from consumers.logs import get_log
 from consumers.projector.projector import Projector
@@ -36,6 +38,9 @@ def run_projector(
         ConfigurationError: An offset that a checkpoint stands at is gone from its topic.
         ServiceUnreachable: Kafka did not answer at the start.
     """
+    log = get_log()
+    projections = [one.name for one in settings.projections]
+    log.info("projector_start", build=settings.build, projections=projections)
     projector = Projector(settings, codec)
     switch_interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -49,13 +54,25 @@ def run_projector(
                 on_progress(progress)
             if ends is not None and projector.has_reached(ends):
                 reached = replace(projector.progress, caught_up=True)
-                return ProjectorResult(progress=reached, stopped=False)
+                return _ended(log, ProjectorResult(progress=reached, stopped=False))
         projector.settle()
-        return ProjectorResult(progress=projector.progress, stopped=True)
+        return _ended(log, ProjectorResult(progress=projector.progress, stopped=True))
     except CheckpointLost as error:
-        get_log().critical("projection_checkpoint_lost", error=str(error))
+        log.critical("projection_checkpoint_lost", error=str(error))
         raise Fenced(str(error)) from error
     finally:
         gc.unfreeze()
         sys.setswitchinterval(switch_interval)
         projector.close()
+
+
+def _ended(log: FilteringBoundLogger, result: ProjectorResult) -> ProjectorResult:
+    done = result.progress
+    log.info(
+        "projector_shutdown",
+        records=done.records,
+        applied=done.applied,
+        parked=done.failed,
+        waiting=done.waiting,
+    )
+    return result

@@ -57,6 +57,20 @@ def test_a_run_says_on_stderr_what_it_does_as_json_lines(traded: Command) -> Non
     assert events[-1] == "dispatcher_shutdown"
 
 
+def test_a_projector_says_on_stderr_what_it_keeps_and_what_came_of_it(traded: Command) -> None:
+    answer = traded("projections", "run", "--until-caught-up", "--json")
+
+    assert answer.code == 0
+    lines = [json.loads(one) for one in answer.err.splitlines()]
+    assert [lines[0]["event"], lines[-1]["event"]] == ["projector_start", "projector_shutdown"]
+    began, ended = lines[0]["data"], lines[-1]["data"]
+    assert set(began["projections"]) >= {"executions", "accounts"}
+    assert began["build"] == traded("version", "--json").data["dispatcher"]
+    assert began["dispatcher_run_id"] == ended["dispatcher_run_id"]
+    assert ended["records"] == answer.data["progress"]["records"]
+    assert (ended["parked"], ended["waiting"]) == (0, 0)
+
+
 def test_a_story_shows_gates_order_and_fill_with_their_offsets(traded: Command) -> None:
     answer = traded("recommendations", "show", str(BOUGHT))
 

@@ -81,6 +81,17 @@ def test_every_change_is_one_line_that_says_what_it_belongs_to(event: LogEvent, 
     assert line["data"]["correlation_id"] == event.envelope.correlation_id
 
 
+def test_a_failure_names_its_recommendation_its_ticker_and_what_went_wrong() -> None:
+    failure = a_failure()
+
+    [line] = _told(failure)
+
+    assert (line["event"], line["data"]["level"]) == ("processing_error", "error")
+    assert line["data"]["recommendation_id"] == failure.envelope.recommendation_id
+    assert line["data"]["ticker"] == failure.ticker
+    assert line["data"]["error"] == failure.error != ""
+
+
 def test_a_real_execution_is_not_called_simulated() -> None:
     [line] = _told(a_fill(INTENT), simulated=False)
 
