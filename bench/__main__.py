@@ -11,6 +11,7 @@ from typing import Final
 from bench.deciding import deciding
 from bench.halting import halting
 from bench.hand_over import handing_over
+from bench.helping import helping
 from bench.live import living
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
@@ -45,6 +46,8 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
         yield from one_at_a_time(addresses, size.records)
     for size in plan["halt"]:
         yield from halting(addresses, size.records)
+    for size in plan["help"]:
+        yield from helping(size.records)
     for size in plan["restart"]:
         yield from restarting(addresses, size)
     for size in plan["hand_over"]:
@@ -82,6 +85,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "visible": [Size(500, 1)],
             "one_at_a_time": [Size(1000, 1)],
             "halt": [Size(500, 1)],
+            "help": [Size(31, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
             "hand_over": [Size(20, 1)],
             "crashing": [Size(100, 10)],
@@ -95,6 +99,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "visible": [Size(100, 1)],
         "one_at_a_time": [Size(200, 1)],
         "halt": [Size(100, 1)],
+        "help": [Size(11, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
         "hand_over": [Size(5, 1)],
         "crashing": [Size(40, 4)],

@@ -34,6 +34,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
         "hand_over": [Size(1, 1)],
         "visible": [Size(2, 1)],
         "rebuild": [],
+        "help": [Size(1, 1)],
     }
 
     figures = list(measure(addresses, tiny))
@@ -41,6 +42,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     found = json.loads(dump(as_json(figures)))
     assert {name.rsplit(".40", 1)[0] for name in found if ".40" in name} == set(MEASURED)
     assert {"one_at_a_time.median", "one_at_a_time.p99", "hand_over.median"} <= set(found)
+    assert "help.wall" in found
     assert {"live.two_processes.executions", "live.two_processes.log_tables"} <= set(found)
     assert {"visible.10_a_second.p50", "visible.2000_a_second.p99"} <= set(found)
     assert {"neighbour.crashing.median", "neighbour.crashing.crashes"} <= set(found)
