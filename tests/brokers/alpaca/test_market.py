@@ -37,7 +37,7 @@ def market(alpaca: AlpacaControl) -> Iterator[AlpacaMarket]:
     alpaca.quote("MSFT", bid="299.98", ask="300.02")
     keys = Credentials(SecretStr(account.key_id), SecretStr(account.secret_key))
     http = AlpacaHttp(alpaca.url, keys, DEADLINE_S, RateBudget(time.monotonic, time.time))
-    data = AlpacaData(alpaca.url, keys, DEADLINE_S)
+    data = AlpacaData(alpaca.url, keys, DEADLINE_S, RateBudget(time.monotonic, time.time))
     for way in (http, data):
         official.hold(way._session)  # noqa: SLF001 -- they offer no other way in
     yield AlpacaMarket(http, data, WINDOW)
