@@ -96,7 +96,7 @@ def _events_of_leg(report: OrderReport, leg: OpenOrder, writer: Writer) -> Itera
         )
     yield from fills_of(replace(report, client_order_id=leg.client_order_id), leg, writer)
     filled = report.fills[-1].cumulative_quantity if report.fills else Decimal(0)
-    if report.status is OrderStatus.REJECTED:
+    if report.status is OrderStatus.REJECTED and not filled:
         refusal = OrderRefused("rejected after acceptance")
         yield rejected(WasRefused(order=leg.client_order_id, refusal=refusal), leg, writer)
     elif report.status is OrderStatus.EXPIRED:

@@ -192,7 +192,8 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
     if stranger := _not_ours(fact, order):
         yield from incident("order-mismatch", stranger, order, writer)
         return
-    if report.status is OrderStatus.REJECTED:
+    over = report.status in (OrderStatus.CANCELED, OrderStatus.REJECTED)
+    if report.status is OrderStatus.REJECTED and not (report.fills or order.cumulative_quantity):
         yield rejected(
             WasRefused(order=fact.order, refusal=OrderRefused("rejected after acceptance")),
             order,
@@ -208,7 +209,7 @@ def _reported(fact: Reported, order: OpenOrder, writer: Writer) -> Iterator[LogE
         )
     yield from fills_of(report, order, writer)
     filled = report.fills[-1].cumulative_quantity if report.fills else Decimal(0)
-    if report.status is OrderStatus.CANCELED:
+    if over:  # rejected with something filled: what had filled stays, the rest is over
         yield OrderCanceled(
             envelope=writer.about(order, roles.CANCELED),
             client_order_id=fact.order,

@@ -27,7 +27,7 @@ from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg
-from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderResent, Side
+from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderRejected, OrderResent, Side
 from tests.builders import (
     NOW,
     a_bracket,
@@ -112,6 +112,31 @@ def test_a_cancelled_order_keeps_what_had_filled() -> None:
 
     assert [type(event) for event in events] == [OrderAccepted, OrderFilled, OrderCanceled]
     assert fold([an_opening(), INTENT, *events]).ends.executed == 1
+
+
+def test_an_order_rejected_after_its_acceptance_is_rejected() -> None:
+    accepted = told(a_report())
+
+    [event] = told(a_report(status=OrderStatus.REJECTED), *accepted)
+
+    assert isinstance(event, OrderRejected)
+    assert event.message == "rejected after acceptance"
+    state = fold([an_opening(), INTENT, *accepted, event])
+    assert (dict(state.orders), state.ends.rejected, state.incidents) == ({}, 1, 0)
+
+
+def test_an_order_rejected_when_a_part_had_filled_keeps_that_part() -> None:
+    events = told(a_report(4, status=OrderStatus.REJECTED))
+
+    assert [type(event) for event in events] == [OrderAccepted, OrderFilled, OrderCanceled]
+    state = fold([an_opening(), INTENT, *events])
+    assert (dict(state.orders), state.ends.executed, state.incidents) == ({}, 1, 0)
+
+    # and: whether the part is told with it or was known before
+    before = told(a_report(4))
+    [end] = told(a_report(4, status=OrderStatus.REJECTED), *before)
+    assert isinstance(end, OrderCanceled)
+    assert end.cumulative_quantity == 4
 
 
 @pytest.mark.parametrize(

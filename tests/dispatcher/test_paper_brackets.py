@@ -115,6 +115,27 @@ def test_a_leg_that_fills_while_nobody_looks_is_booked_by_the_next_who_does(desk
     assert len(desk.alpaca.posts()) == 1
 
 
+def test_a_leg_that_is_rejected_when_a_part_of_it_had_filled_keeps_that_part(desk: Desk) -> None:
+    # given: a target of which 5 have filled, as the log knows
+    account = open_account(desk)
+    with desk.running(account):
+        desk.publish(advice(1, target=TARGET))
+        desk.world.await_log(account, legs_accepted)
+        desk.alpaca.quote("MSFT", bid="111", ask="111.50", bid_size="5")
+        desk.world.await_log(account, lambda events: "OrderFilled" in of_leg(events, Leg.TARGET))
+
+        # when
+        [target] = [order for order in desk.orders(account) if order["leg"] == "take_profit"]
+        desk.alpaca.finish(desk.numbers[account], target["client_order_id"], "rejected")
+        events = desk.world.await_log(
+            account, lambda events: "OrderCanceled" in of_leg(events, Leg.TARGET)
+        )
+
+    # then: the rest is over, and nothing is strange
+    assert of_leg(events, Leg.TARGET) == ["OrderAccepted", "OrderFilled", "OrderCanceled"]
+    assert desk.world.state(account).incidents == 0
+
+
 @pytest.mark.parametrize("manner", ["doubled", "lost"])
 def test_a_leg_counts_once_however_it_is_told(desk: Desk, manner: Any) -> None:  # noqa: ANN401 -- of the fake
     account = open_account(desk)

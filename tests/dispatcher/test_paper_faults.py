@@ -9,8 +9,11 @@ from typing import Any, Final
 import pytest
 
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded
+from events.catalog import LogEvent
+from events.command import CommandKind
 from events.order import OrderAccepted, OrderRejected, RejectionClass
 from stack.alpaca_server.control import AlpacaControl
+from tests.dispatcher.commands import command
 from tests.dispatcher.paper import QUICK, Desk, a_desk, advice, every_order_was_announced
 from tests.dispatcher.world import World, ends
 
@@ -226,6 +229,58 @@ def test_an_order_that_is_denied_after_its_acceptance_halts_and_is_asked_for_all
     ]
     assert len(desk.alpaca.posts()) == 1
     assert desk.story(account, 1)[-1] == "OrderFilled"
+
+
+def was_accepted(events: list[LogEvent]) -> bool:
+    return any(isinstance(event, OrderAccepted) for event in events)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told unasked", "looked up"])
+def test_an_order_that_is_rejected_after_its_acceptance_ends_as_rejected(
+    desk: Desk, *, is_told: bool
+) -> None:
+    # given: an order that works
+    account = desk.open_account()
+    desk.alpaca.habits(fill_after_ms=None)
+    if is_told:
+        desk.alpaca.open_stream(is_open=True)
+        desk.alpaca.fault("html", status=503, times=None, **LOOK_UP)
+    desk.publish(advice(1))
+
+    with desk.running(account):
+        desk.world.await_log(account, was_accepted)
+
+        # when
+        desk.alpaca.finish(desk.numbers[account], f"{account}-1-entry", "rejected")
+        desk.world.await_ends(account, 1)
+
+    # then: that is its end, and nothing is held for it any more
+    assert desk.story(account, 1) == ["OrderIntended", "OrderAccepted", "OrderRejected"]
+    state = desk.world.state(account)
+    assert (dict(state.orders), state.ends.rejected, state.incidents) == ({}, 1, 0)
+    assert state.reserved == 0
+
+
+def test_an_order_that_fills_while_it_is_being_cancelled_is_filled(desk: Desk) -> None:
+    # given: an order that works, at a broker that takes its cancellation and fills it
+    account = desk.open_account()
+    desk.alpaca.habits(fill_after_ms=None, fill_while_cancelling=True)
+    desk.publish(advice(1))
+
+    with desk.running(account):
+        desk.world.await_log(account, was_accepted)
+
+        # when
+        command(desk.world, account, CommandKind.CANCEL_OPEN)
+        desk.world.await_ends(account, 1)
+
+    # then: the log has the fill that the broker has, and no cancellation
+    assert desk.story(account, 1) == PLAIN
+    [order] = desk.orders(account)
+    assert (order["status"], order["filled_qty"]) == ("filled", order["qty"])
+    state = desk.world.state(account)
+    assert (dict(state.orders), state.ends.executed, state.incidents) == ({}, 1, 0)
+    assert f"{state.positions['MSFT'].quantity.normalize():f}" == order["qty"]
 
 
 def test_another_order_under_our_id_is_an_incident_and_cancelled(desk: Desk) -> None:
