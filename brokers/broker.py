@@ -177,6 +177,17 @@ class Broker(Protocol):
         """Return how many new orders may be sent now without being turned away for their number."""
         ...
 
+    def requests_free(self) -> int:
+        """Return how many questions and cancels may be sent now without being turned away."""
+        ...
+
+    def told_by(self) -> int:
+        """Return the number of the connection by which orders are told of, 0 while by none.
+
+        Each connection has a number of its own: between two of them something may go untold.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketView:

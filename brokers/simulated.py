@@ -131,6 +131,14 @@ class SimulatedBroker:
         """Return more than anybody sends: nobody counts."""
         return _ANY_NUMBER
 
+    def requests_free(self) -> int:
+        """Return more than anybody asks: nobody counts."""
+        return _ANY_NUMBER
+
+    def told_by(self) -> int:
+        """Return 0: see `updates`."""
+        return 0
+
     def updates(self) -> Iterator[OrderReport]:
         """Return nothing: all there is to know stands in the answer to `submit`."""
         return iter(())

@@ -208,6 +208,14 @@ class AlpacaPaperBroker:
         """Return what the account's rate budget leaves to new orders."""
         return self.http.budget.orders_free()
 
+    def requests_free(self) -> int:
+        """Return what the account's rate budget leaves to questions and cancels."""
+        return self.http.budget.requests_free()
+
+    def told_by(self) -> int:
+        """Return the number of the stream's connection, 0 while there is none."""
+        return 0 if self._heard is None else self._heard.connection
+
     def _since(self, moment: datetime) -> list[Any]:
         return listed(self.http, status="all", nested="true", after=_time(moment))
 

@@ -24,9 +24,10 @@ class _ExactSession(HardenedSession):
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> Response:  # type: ignore[override]  # noqa: ANN401 -- as requests has them
         self._budget.sending()
         response = super().request(method, url, **options)
-        self._budget.told({name.lower(): value for name, value in response.headers.items()})
+        told = {name.lower(): value for name, value in response.headers.items()}
+        self._budget.told(told)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            self._budget.exhausted()
+            self._budget.exhausted(told)
         response.json = lambda **_: exact_json(response.content)  # type: ignore[method-assign]
         return response
 

@@ -1,8 +1,7 @@
 """How many requests one account may still send: Alpaca's own headers, and our own count.
 
-Nothing is held back here: whoever asks does so only where it is told that there is room. New orders
-leave room to look-ups, and these to cancels, which wait for nothing. Trading and market data are
-counted apart, as Alpaca does.
+Nothing is held back here: whoever has much to ask goes by how much room there is. New orders leave
+some to look-ups and cancels. Trading and market data are counted apart, as Alpaca does.
 """
 
 from collections import deque
@@ -17,8 +16,8 @@ WINDOW_S: Final = 60.0
 KEPT_FREE: Final = 40
 """What new orders leave to look-ups, cancels and reconciling, of each window."""
 
-KEPT_FOR_CANCELS: Final = 10
-"""What look-ups leave, of each window, to cancels and to reconciling."""
+TURNED_AWAY_S: Final = 1.0
+"""How long nothing is asked of a broker that turns a request away and names no reset."""
 
 RESET_WITHIN_S: Final = 120.0
 """The farthest reset that is believed: clocks differ, but nobody counts for hours."""
@@ -42,6 +41,7 @@ class RateBudget:
         self._limit = LIMIT
         self._remaining = LIMIT
         self._reset_s = 0.0
+        self._shut_until_s = 0.0
 
     def sending(self) -> None:
         """Count one request that is about to be sent."""
@@ -63,19 +63,22 @@ class RateBudget:
             self._remaining = remaining if later else min(self._remaining, remaining)
             self._reset_s = max(self._reset_s, min(float(reset_s), self._wall_s() + RESET_WITHIN_S))
 
-    def exhausted(self) -> None:
-        """Know that the broker turned a request away: until its reset, at least for a second."""
+    def exhausted(self, headers: Mapping[str, str]) -> None:
+        """Know that the broker turned a request away: until the reset that it names, or a moment.
+
+        What it told before of its count is no help: by that it would have taken the request.
+        """
+        reset_s = _number(headers.get("x-ratelimit-reset"))
         with self._lock:
-            self._remaining = 0
-            self._reset_s = max(self._reset_s, self._wall_s() + 1.0)
+            if reset_s is None:
+                self._shut_until_s = self._wall_s() + TURNED_AWAY_S
+            else:
+                self._remaining = 0
+                self._reset_s = max(self._reset_s, self._believed(reset_s))
 
     def orders_free(self) -> int:
         """Return how many new orders may be sent now."""
         return max(0, (self.requests_free() - KEPT_FREE) // _SEND_AND_LOOK_UP)
-
-    def look_ups_free(self) -> int:
-        """Return how many orders may be looked up now."""
-        return max(0, self.requests_free() - KEPT_FOR_CANCELS)
 
     def requests_free(self) -> int:
         """Return how many requests may be sent now before one is turned away."""
@@ -83,9 +86,14 @@ class RateBudget:
             now = self._elapsed_s()
             while self._sent and self._sent[0] <= now - WINDOW_S:
                 self._sent.popleft()
+            if self._wall_s() < self._shut_until_s:
+                return 0
             by_count = self._limit - len(self._sent)
             by_broker = self._remaining if self._wall_s() < self._reset_s else self._limit
             return max(0, min(by_count, by_broker))
+
+    def _believed(self, reset_s: int) -> float:
+        return min(float(reset_s), self._wall_s() + RESET_WITHIN_S)
 
 
 def _number(text: str | None) -> int | None:

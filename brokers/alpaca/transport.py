@@ -134,7 +134,7 @@ class AlpacaHttp:
         told = {name.lower(): value for name, value in response.headers.items()}
         self.budget.told(told)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            self.budget.exhausted()
+            self.budget.exhausted(told)
         body = self._credentials.removed_from(response.content)
         return Reply(status=response.status_code, headers=told, body=body)
 

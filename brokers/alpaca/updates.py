@@ -46,6 +46,8 @@ class TradeUpdates:
         self._reports: SimpleQueue[OrderReport] = SimpleQueue()
         self._thread: Thread | None = None
         self._stream: Any = None
+        self._connections = 0
+        self._is_connected = False
         # Its lines come from a thread of its own; they are about the same run as those around here.
         self._log = structlog.get_logger(**structlog.contextvars.get_contextvars())
 
@@ -56,6 +58,11 @@ class TradeUpdates:
         self._stream = self._made()
         self._thread = Thread(target=self._stream.run, name="trade-updates", daemon=True)
         self._thread.start()
+
+    @property
+    def connection(self) -> int:
+        """The number of the connection that tells of orders now, 0 while there is none."""
+        return self._connections if self._is_connected else 0
 
     def drain(self) -> Iterator[OrderReport]:
         """Yield what has been told since the last call, without waiting."""
@@ -86,6 +93,14 @@ class TradeUpdates:
                 except Exception as error:
                     outer._log.warning("trade_updates_unavailable", error=outer._in_words(error))
                     raise
+
+            async def _consume(self) -> None:
+                outer._connections += 1
+                outer._is_connected = True
+                try:
+                    await super()._consume()  # type: ignore[no-untyped-call]
+                finally:
+                    outer._is_connected = False
 
             def end(self) -> None:
                 """Let the thread run out: alpaca-py's own way waits up to 5 s for it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from math import inf
+from itertools import islice
 from typing import Final
 
 from accounts.decide import error_text
@@ -29,6 +29,7 @@ from consumers.dispatcher.seat import Record
 from consumers.dispatcher.settling import Settling
 from consumers.dispatcher.submit_gate import Level, SubmitGate, Window
 from consumers.dispatcher.submitter import (
+    THREADS,
     CancelAsked,
     NoAnswer,
     NotFound,
@@ -44,6 +45,8 @@ from events.identifiers import ClientOrderId
 from events.order import OrderIntended, OrderResent, RejectionClass
 
 TURNED_AWAY_PAUSE_S_MAX: Final = 30.0
+KEPT_FOR_CANCELS: Final = 10
+"""How many of the requests that the broker takes are left to cancels and reconciling."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class Orders:
         self._settling = Settling(clock.elapsed_s, ledger_is_final=broker.ledger_is_final)
         self._elapsed_s = clock.elapsed_s
         self._facts: list[Fact] = []
-        self._turned_away: list[tuple[float, NeverSent]] = []
+        self._again: dict[ClientOrderId, tuple[float, NeverSent]] = {}
 
     @property
     def calls_under_way(self) -> int:
@@ -115,8 +118,9 @@ class Orders:
                 self._submit(order, event, stamped_at_s)
 
     def cancel(self, state: AccountState) -> None:
-        """Start to cancel what `state` wants cancelled."""
-        for order, broker_order_id in self._cancelling.due(state):
+        """Start to cancel what `state` wants cancelled, as far as there is room."""
+        room = max(0, self._broker.requests_free() - self._submitter.outstanding)
+        for order, broker_order_id in islice(self._cancelling.due(state), room):
             get_log().info("order_cancel_asked", order=order)
             self._submitter.cancel(order, broker_order_id)
 
@@ -136,8 +140,8 @@ class Orders:
 
     @property
     def free(self) -> int:
-        """Return how many new orders the broker would take now."""
-        return self._broker.orders_free()
+        """Return how many new orders the broker would take now, after those to be sent again."""
+        return max(0, self._broker.orders_free() - len(self._again))
 
     def told(self, reports: Iterable[OrderReport]) -> None:
         """Take up what the broker told by itself, or of all orders at once.
@@ -161,9 +165,16 @@ class Orders:
                 self._submitter.cancel(report.client_order_id, report.broker_order_id)
 
     def ask(self) -> None:
-        """Start the look-ups that are due."""
-        unwritten = {fact.order for fact in self._facts}
-        for order in self._settling.due():
+        """Start the look-ups that are due and that there is room for."""
+        self._settling.told_by(self._broker.told_by())
+        at_most = None
+        if not self._broker.ledger_is_final:
+            # None waits for a thread: behind it would wait what must not, an order or a cancel.
+            under_way = self._submitter.outstanding
+            room = self._broker.requests_free() - under_way - KEPT_FOR_CANCELS
+            at_most = min(THREADS - under_way, room)
+        unwritten = {fact.order for fact in self._facts} | self._again.keys()
+        for order in self._settling.due(at_most):
             if order not in unwritten and not self._submitter.is_outstanding(order):
                 self._submitter.look_up(order)
 
@@ -177,10 +188,26 @@ class Orders:
             if fact is not None:
                 self._facts.append(fact)
         self.told(self._broker.updates())
-        # Whatever is held is not sent again: there is nothing to wait for.
-        now = self._elapsed_s() if self.gate.level < Level.CLOSED else inf
-        self._facts += [fact for due_s, fact in self._turned_away if due_s <= now]
-        self._turned_away = [one for one in self._turned_away if one[0] > now]
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        """Take up what was never sent: when its pause is over, as far as there is room to send it.
+
+        Whatever is held is not sent again, and what shows up at the broker was sent: neither waits.
+        """
+        for fact in self._facts:
+            if isinstance(fact, Reported):
+                self._again.pop(fact.order, None)
+        if not self._again:
+            return
+        due = list(self._again.values())
+        if self.gate.level < Level.CLOSED:
+            now = self._elapsed_s()
+            room = max(0, self._broker.orders_free() - self._submitter.outstanding)
+            due = [(due_s, fact) for due_s, fact in due if due_s <= now][:room]
+        for _, fact in due:
+            del self._again[fact.order]
+            self._facts.append(fact)
 
     def outcomes(
         self, state: AccountState, writer: Writer, encode: Callable[[LogEvent], Record]
@@ -275,20 +302,26 @@ class Orders:
     def _weigh(self, answer: Fact | NotFound | NoAnswer | Withheld | TurnedAway) -> Fact | None:
         match answer:
             case Withheld():
-                return None
+                pass
             case NoAnswer():
                 get_log().warning("broker_unavailable", order=answer.order, error=answer.why)
-                return None
             case TurnedAway(fact):
                 pause_s = min(TURNED_AWAY_PAUSE_S_MAX, 0.25 * 2 ** min(fact.attempt or 1, 10))
-                self._turned_away.append((self._elapsed_s() + pause_s, fact))
-                return None
+                self._hold_back(fact, pause_s)
+            case NeverSent(withheld=False):
+                self._hold_back(answer, 0.0)
             case NotFound():
-                if not self._settling.proves_absence(answer):
-                    return None
-                return _absent(answer)
+                if self._settling.proves_absence(answer):
+                    absent = _absent(answer)
+                    if isinstance(absent, WasRefused):
+                        return absent
+                    self._hold_back(absent, 0.0)
             case _:
                 return answer
+        return None
+
+    def _hold_back(self, fact: NeverSent, pause_s: float) -> None:
+        self._again[fact.order] = self._elapsed_s() + pause_s, fact
 
 
 def _absent(answer: NotFound) -> NeverSent | WasRefused:

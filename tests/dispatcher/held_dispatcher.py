@@ -149,6 +149,12 @@ class HeldBroker:
     def orders_free(self) -> int:
         return self._broker.orders_free()
 
+    def requests_free(self) -> int:
+        return self._broker.requests_free()
+
+    def told_by(self) -> int:
+        return self._broker.told_by()
+
     def updates(self) -> Iterator[OrderReport]:
         return self._broker.updates()
 

@@ -39,6 +39,10 @@ class BusyBroker(SimulatedBroker):
     def __init__(self) -> None:
         super().__init__(account_number="sim-tiny", terms=SimulationTerms())
         self.offered = 0
+        self.free = 10
+
+    def orders_free(self) -> int:
+        return self.free
 
     def submit(self, request: OrderRequest) -> OrderReport:
         self.offered += 1
@@ -62,6 +66,42 @@ def test_an_order_that_was_turned_away_waits_before_it_is_sent_again() -> None:
     # and: after a pause it does
     clock.seconds += 1.0
     orders.collect(0.0)
+    assert orders.facts_unwritten == 1
+    orders.close("the test is over")
+
+
+def test_an_order_that_was_turned_away_waits_until_the_broker_takes_orders_again() -> None:
+    # given: an intent that was turned away, by a broker with no room before its reset
+    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    orders = Orders(broker, clock, simulated=True)
+    state = fold([an_opening(), intent])
+    orders.start([intent], state, stamped_at_s=clock.elapsed_s())
+    orders.collect(PATIENCE_S)
+    broker.free = 0
+
+    # when: its pause is over long since
+    clock.seconds += 20.0
+    orders.collect(0.0)
+
+    # then: it waits for the reset, and a new order behind it
+    assert orders.facts_unwritten == 0
+    broker.free = 1
+    assert orders.free == 0
+    orders.collect(0.0)
+    assert orders.facts_unwritten == 1
+    orders.close("the test is over")
+
+
+def test_a_halt_ends_the_waiting_for_room() -> None:
+    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    orders = Orders(broker, clock, simulated=True)
+    orders.start([intent], fold([an_opening(), intent]), stamped_at_s=clock.elapsed_s())
+    orders.collect(PATIENCE_S)
+    broker.free = 0
+
+    orders.gate.hold(Holder.COMMAND, Level.CLOSED, "halted by maria")
+    orders.collect(0.0)
+
     assert orders.facts_unwritten == 1
     orders.close("the test is over")
 

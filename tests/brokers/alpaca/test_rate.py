@@ -3,10 +3,10 @@
 import pytest
 
 from brokers.alpaca.rate import (
-    KEPT_FOR_CANCELS,
     KEPT_FREE,
     LIMIT,
     RESET_WITHIN_S,
+    TURNED_AWAY_S,
     WINDOW_S,
     RateBudget,
 )
@@ -73,11 +73,22 @@ def test_a_reply_that_was_overtaken_gives_nothing_back(budget: RateBudget) -> No
 def test_who_was_turned_away_orders_nothing_until_the_reset(
     budget: RateBudget, clock: Clock
 ) -> None:
-    budget.told({"x-ratelimit-remaining": "100", "x-ratelimit-reset": "1010"})
-    budget.exhausted()
+    budget.exhausted({"x-ratelimit-reset": "1010"})
     assert budget.orders_free() == 0
 
     clock.seconds = 1010.0
+
+    assert budget.orders_free() > 0
+
+
+def test_who_was_turned_away_without_a_reset_asks_again_in_a_moment(
+    budget: RateBudget, clock: Clock
+) -> None:
+    budget.told({"x-ratelimit-remaining": "100", "x-ratelimit-reset": "1060"})
+    budget.exhausted({})
+    assert (budget.orders_free(), budget.requests_free()) == (0, 0)
+
+    clock.seconds += TURNED_AWAY_S
 
     assert budget.orders_free() > 0
 
@@ -91,16 +102,11 @@ def test_odd_headers_say_nothing(budget: RateBudget, odd: str) -> None:
     assert budget.orders_free() == before
 
 
-def test_look_ups_go_on_where_new_orders_wait_and_leave_room_to_cancels(
-    budget: RateBudget,
-) -> None:
+def test_questions_and_cancels_go_on_where_new_orders_wait(budget: RateBudget) -> None:
     for _ in range(LIMIT - KEPT_FREE):
         budget.sending()
-    assert (budget.orders_free(), budget.look_ups_free()) == (0, KEPT_FREE - KEPT_FOR_CANCELS)
 
-    for _ in range(KEPT_FREE - KEPT_FOR_CANCELS):
-        budget.sending()
-    assert (budget.look_ups_free(), budget.requests_free()) == (0, KEPT_FOR_CANCELS)
+    assert (budget.orders_free(), budget.requests_free()) == (0, KEPT_FREE)
 
 
 def test_a_reset_that_is_days_away_is_not_believed(budget: RateBudget, clock: Clock) -> None:

@@ -1,0 +1,148 @@
+"""More advice than a minute has requests: in order, none turned away, commands first."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from brokers.alpaca import rate
+from consumers.clock import SystemClock
+from events.account import AccountHalted
+from events.catalog import LogEvent
+from events.command import CommandKind
+from events.decision import RecommendationDeclined
+from events.order import OrderCanceled, OrderIntended
+from stack.alpaca_server.control import AlpacaControl
+from tests.dispatcher.commands import all_of, await_one, command
+from tests.dispatcher.paper import Desk, a_desk, advice
+from tests.dispatcher.test_paper_updates import until
+from tests.dispatcher.world import ANY_NUMBER_OF_ORDERS, World, ends, intents
+
+PER_MINUTE = 200
+MINUTE_S = 12
+"""What a minute is here, for the fake and for our own count."""
+
+ONE_MINUTES_ORDERS = (PER_MINUTE - rate.KEPT_FREE) // 2
+
+SMALL = f"""{ANY_NUMBER_OF_ORDERS}sizing_method = "fixed_notional"
+fixed_notional = 150
+"""
+
+
+@pytest.fixture
+def desk(world: World, alpaca: AlpacaControl, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(rate, "WINDOW_S", float(MINUTE_S))
+    with a_desk(world, alpaca) as desk:
+        desk.alpaca.rate_limit(PER_MINUTE, window_s=MINUTE_S)
+        yield desk
+
+
+def a_burst(desk: Desk, count: int) -> None:
+    """Publish advice on so many stocks in one go."""
+    for number in range(1, count + 1):
+        desk.alpaca.quote(f"T{number}", bid="99.98", ask="100.02")
+    desk.publish(*(advice(number, ticker=f"T{number}") for number in range(1, count + 1)))
+
+
+def decided(events: list[LogEvent]) -> list[int | None]:
+    """Return whose turn it was, in the log's order."""
+    return [
+        event.envelope.recommendation_id
+        for event in events
+        if isinstance(event, OrderIntended | RecommendationDeclined)
+    ]
+
+
+def sent_late(desk: Desk, events: list[LogEvent]) -> list[dict[str, Any]]:
+    """Return the POSTs that came in after their window had passed."""
+    until_ns = {
+        intent.terms.client_order_id: intent.submit_before.timestamp() * 1e9
+        for intent in intents(events)
+    }
+    return [
+        post
+        for post in desk.alpaca.posts()
+        if post["received_at"] > until_ns[post["client_order_id"]]
+    ]
+
+
+def statuses(desk: Desk) -> set[int]:
+    return {request["status"] for request in desk.alpaca.requests()}
+
+
+def test_a_burst_goes_out_in_order_at_the_brokers_rate_and_what_went_stale_does_not(
+    desk: Desk,
+) -> None:
+    # given: six minutes of orders, and advice that keeps for little more than one
+    freshness_s = MINUTE_S + 3
+    limits = f"{SMALL}recommendation_freshness_seconds = {freshness_s}"
+    account = desk.open_account(limits=limits)
+
+    # when
+    with capture_logs() as lines, desk.running(account):
+        until(lambda: desk.alpaca.listeners(desk.numbers[account]))
+        a_burst(desk, 500)
+        events = desk.world.await_ends(account, *range(1, 501))
+
+    # then: each in its turn
+    assert decided(events) == list(range(1, 501))
+    assert ends(events) == dict.fromkeys(range(1, 501), 1)
+    assert [line for line in lines if line["event"] == "waiting_for_the_rate_budget"]
+
+    # and: nobody was turned away, and nothing was sent too late
+    assert 429 not in statuses(desk)
+    assert sent_late(desk, events) == []
+    assert len(desk.alpaca.posts()) == len(intents(events)) > ONE_MINUTES_ORDERS
+
+    # and: what went stale waiting says so, and no market was asked about it
+    stale = all_of(events, RecommendationDeclined)
+    assert stale
+    assert {event.declined_by[0] for event in stale} == {"recommendation_freshness"}
+    assert {event.market for event in stale} == {None}
+
+
+def test_a_halt_and_cancels_overtake_a_burst(desk: Desk) -> None:
+    # given: orders that wait in the market, and advice that waits for room
+    account = desk.open_account(limits=SMALL)
+    desk.alpaca.habits(fill_after_ms=None)
+
+    with capture_logs() as lines, desk.running(account):
+        until(lambda: desk.alpaca.listeners(desk.numbers[account]))
+        a_burst(desk, 300)
+        until(lambda: any(line["event"] == "waiting_for_the_rate_budget" for line in lines))
+
+        # when
+        command(desk.world, account, CommandKind.CANCEL_OPEN)
+        await_one(desk.world, account, AccountHalted)
+
+        # then: what is open is cancelled, and what waited is declined by the halt
+        events = desk.world.await_ends(account, *range(1, 301))
+
+    place = [type(event) for event in events].index(AccountHalted)
+    assert all_of(events[place:], OrderIntended) == []
+    assert all_of(events[:place], OrderIntended)
+    assert len(all_of(events, OrderCanceled)) == len(desk.orders(account))
+    waited = all_of(events[place:], RecommendationDeclined)
+    assert waited
+    assert {event.declined_by[0] for event in waited} == {"account_active"}
+    assert 429 not in statuses(desk)
+
+
+def test_what_was_turned_away_goes_out_after_the_reset(desk: Desk) -> None:
+    # given: a broker that turns the first POST away until some seconds from now
+    account = desk.open_account(limits=SMALL)
+    reset = int(SystemClock().now().timestamp()) + 4
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset)}
+    desk.alpaca.fault("body", status=429, body='{"message":"too many requests."}', headers=headers)
+    desk.publish(advice(1))
+
+    # when
+    with desk.running(account):
+        events = desk.world.await_ends(account, 1)
+
+    # then
+    assert ends(events) == {1: 1}
+    [turned_away, sent] = desk.alpaca.posts()
+    assert sent["client_order_id"] == turned_away["client_order_id"]
+    assert sent["received_at"] >= reset * 1_000_000_000
