@@ -136,3 +136,24 @@ def halt_after_refused_credentials(
         by=_BY,
         reason=f"the broker refuses our credentials: {said}; renew them, then resume",
     )
+
+
+def halt_after_another_account(
+    state: AccountState, number: str, author: Author, now: datetime
+) -> AccountHalted | None:
+    """Return the halt for a broker that answers for account `number`, which is not this log's.
+
+    As after refused credentials, the next such answer after a resumption halts anew.
+    """
+    if state.trading.status is TradingStatus.HALTED:
+        return None
+    since = state.trading.since
+    period = "opening" if since is None else since.isoformat()
+    return AccountHalted(
+        envelope=author.about(
+            _ACCOUNT, roles.halt(f"another-account-since-{period}"), occurred_at=now
+        ),
+        by=_BY,
+        reason=f"our key opens account {number} at the broker, which is not this one: are two "
+        "accounts' keys swapped? what was sent lately may be there",
+    )

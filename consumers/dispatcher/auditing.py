@@ -7,7 +7,7 @@ from consumers.dispatcher.appending import Appending
 from consumers.dispatcher.bookkeeping import entries
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
-from consumers.dispatcher.reconciler import Found, Reconciler
+from consumers.dispatcher.reconciler import Found, Look, Reconciler
 from consumers.dispatcher.submit_gate import Holder
 from consumers.dispatcher.telling import tell
 
@@ -20,7 +20,7 @@ class Auditing:
         self._appending = appending
         self._orders = orders
         self._reconciler = reconciler
-        self._found: Found | CredentialsRefused | None = None
+        self._found: Look | None = None
 
     def refused(self, refusal: CredentialsRefused) -> None:
         """Take up that our key was refused elsewhere: it halts the account as it would here."""

@@ -10,7 +10,11 @@ from typing import Final
 
 from accounts.calendar import exchange_day
 from accounts.decide import plain_text
-from accounts.halting import halt_after_reconciliation, halt_after_refused_credentials
+from accounts.halting import (
+    halt_after_another_account,
+    halt_after_reconciliation,
+    halt_after_refused_credentials,
+)
 from accounts.state import AccountState, BrokerFigures, ClosedOrder, End
 from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
@@ -18,11 +22,11 @@ from brokers.errors import CredentialsRefused
 from consumers.dispatcher.option_ends import adjustments
 from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.outcomes import Writer, fills_of, incident
-from consumers.dispatcher.reconciler import Found
+from consumers.dispatcher.reconciler import AnotherAccount, Found, Look
 from consumers.dispatcher.reconciling import reconciled
 from consumers.dispatcher.seat import Record
 from events import roles
-from events.account import AdjustmentKind, PositionAdjusted
+from events.account import AccountHalted, AdjustmentKind, PositionAdjusted
 from events.catalog import LogEvent
 from events.order import OrderFilled, Side
 from events.values import quantity
@@ -33,16 +37,16 @@ FIGURES_EVERY: Final = timedelta(minutes=2)
 
 def entries(
     state: AccountState,
-    found: Found | CredentialsRefused,
+    found: Look,
     writer: Writer,
     encode: Callable[[LogEvent], Record],
 ) -> Outcomes:
     """Return what `found` adds to the log, none where the log says it all."""
     told = Outcomes(state, facts=())
-    if isinstance(found, CredentialsRefused):
-        refused = halt_after_refused_credentials(state, str(found), writer.author, writer.now)
-        if refused is not None:
-            told.add(refused, encode(refused))
+    if not isinstance(found, Found):  # nothing of these books is to be believed
+        stopped = _halt_after(found, state, writer)
+        if stopped is not None:
+            told.add(stopped, encode(stopped))
         return told
 
     def add(events: Iterable[LogEvent]) -> None:
@@ -83,6 +87,14 @@ def late_events(report: OrderReport, ended: ClosedOrder, writer: Writer) -> Iter
         yield from incident("order-late", message, ended, writer)
     for fill in fills_of(report, ended, writer):
         yield _late_fill(fill, ended, writer) if never else fill
+
+
+def _halt_after(
+    met: CredentialsRefused | AnotherAccount, state: AccountState, writer: Writer
+) -> AccountHalted | None:
+    if isinstance(met, AnotherAccount):
+        return halt_after_another_account(state, met.number, writer.author, writer.now)
+    return halt_after_refused_credentials(state, str(met), writer.author, writer.now)
 
 
 def _late_fill(fill: OrderFilled, order: ClosedOrder, writer: Writer) -> PositionAdjusted:

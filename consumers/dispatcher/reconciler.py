@@ -7,7 +7,7 @@ the question: what moves meanwhile is none.
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from accounts.decide import error_text
 from accounts.state import AccountState
@@ -34,6 +34,17 @@ class Found:
     confirmed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AnotherAccount:
+    """The books are those of account `number`, not of the one that the log was opened for."""
+
+    number: str
+
+
+Look: TypeAlias = Found | CredentialsRefused | AnotherAccount
+"""What a look at the broker's books may come to, but for no answer."""
+
+
 class Reconciler:
     """Asks for the books of one seat's account, in a thread of its own."""
 
@@ -51,7 +62,7 @@ class Reconciler:
         self.has_looked = False
         """Whether a first look has come back, and a second where the first was suspicious."""
 
-    def look(self, state: AccountState) -> Found | CredentialsRefused | None:
+    def look(self, state: AccountState) -> Look | None:
         """Ask when it is time to; return what came back since the last turn, None if nothing."""
         if self._asked is None:
             if not self._closed and self._clock.elapsed_s() >= self._due_s:
@@ -73,7 +84,6 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001 -- a bug in an adapter stops no trading
             get_log().error("processing_error", error=error_text(error), exc_info=error)
             return None
-        self._newest = books
         found = self._weighed(books, before, state)
         self.has_looked = again or not self._suspected
         return found
@@ -92,7 +102,12 @@ class Reconciler:
             since = max(since, state.opened.envelope.occurred_at)
         self._asked = self._thread.submit(self._broker.books, since, asked_at), state
 
-    def _weighed(self, books: BrokerBooks, before: AccountState, state: AccountState) -> Found:
+    def _weighed(
+        self, books: BrokerBooks, before: AccountState, state: AccountState
+    ) -> Found | AnotherAccount:
+        if state.opened is not None and books.account.number != state.opened.broker_account_number:
+            return AnotherAccount(books.account.number)
+        self._newest = books
         comparison, then = compare(state, books), compare(before, books)
         settled = set(then.differences)
         differences = [one for one in comparison.differences if one in settled]

@@ -11,7 +11,7 @@ from brokers.broker import OrderStatus
 from brokers.errors import CredentialsRefused
 from consumers.dispatcher.bookkeeping import FIGURES_EVERY, entries
 from consumers.dispatcher.orders import Outcomes
-from consumers.dispatcher.reconciler import Found
+from consumers.dispatcher.reconciler import AnotherAccount, Found
 from consumers.dispatcher.reconciling import compare
 from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded, PositionAdjusted
@@ -141,3 +141,16 @@ def test_a_key_that_is_refused_halts_until_someone_resumes() -> None:
 
     assert kinds(told) == [AccountHalted]
     assert kinds(entries(told.state, CredentialsRefused("unauthorized."), WRITER, _record)) == []
+
+
+def test_books_of_another_account_halt_once_and_again_after_a_resumption() -> None:
+    other = AnotherAccount("PA999")
+
+    told = entries(an_account(), other, WRITER, _record)
+
+    [halted] = told.events
+    assert isinstance(halted, AccountHalted)
+    assert "opens account PA999" in halted.reason
+    assert kinds(entries(told.state, other, WRITER, _record)) == []
+    resumed = evolve(told.state, a_resumption())
+    assert kinds(entries(resumed, other, WRITER, _record)) == [AccountHalted]

@@ -17,7 +17,7 @@ from events.command import CommandKind
 from events.decision import RecommendationDeclined
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.commands import all_of, await_number, await_one, command
-from tests.dispatcher.paper import Desk, a_desk, advice
+from tests.dispatcher.paper import QUICK, Desk, a_desk, advice
 from tests.dispatcher.test_paper_faults import LOOK_UP
 from tests.dispatcher.test_paper_updates import until
 from tests.dispatcher.world import World, ends, fresh_advice
@@ -158,6 +158,33 @@ def test_a_new_accounts_seat_that_cannot_be_taken_at_once_is_taken_later(
 
     # then
     assert ends(world.log(account)) == {1: 1}
+
+
+def test_keys_that_are_swapped_under_way_halt_both_accounts(desk: Desk) -> None:
+    # given: two accounts that trade, one of which holds something
+    accounts = [desk.open_account(tuning=f"{QUICK}reconcile_interval_ms = 200\n") for _ in "12"]
+    desk.publish(advice(1))
+
+    with desk.running(accounts[0]), desk.running(accounts[1]):
+        for account in accounts:
+            desk.world.await_ends(account, 1)
+
+        # when
+        desk.alpaca.swap_keys(*desk.numbers.values())
+        halts = [await_one(desk.world, account, AccountHalted) for account in accounts]
+
+        # then: nothing of the other's books was taken for ours, and nothing goes to it
+        desk.publish(advice(2, ticker="AAPL"))
+        for account in accounts:
+            desk.world.await_ends(account, 2)
+
+    for account, halted, number in zip(
+        accounts, halts, reversed(desk.numbers.values()), strict=True
+    ):
+        assert f"opens account {number}" in halted.reason
+        assert desk.story(account, 2) == ["RecommendationDeclined"]
+        assert len(desk.orders(account)) == 1
+        assert desk.world.state(account).differences == ()
 
 
 @pytest.mark.parametrize("status", [401, 403])

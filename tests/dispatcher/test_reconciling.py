@@ -44,7 +44,7 @@ def books(
     """Return the broker's books with `orders` and what it holds."""
     return BrokerBooks(
         asked_at=NOW + timedelta(minutes=5),
-        account=BrokerAccount(number="PA1", **account),
+        account=BrokerAccount(number="SIM-1", **account),
         positions=tuple(
             BrokerPosition(symbol=symbol, quantity=Decimal(quantity))
             for symbol, quantity in (held or {}).items()
