@@ -15,6 +15,7 @@ from bench.helping import helping
 from bench.live import living
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
+from bench.ordering import ordering
 from bench.rebuilding import rebuilding
 from bench.results import Figure, as_json, as_table, dump
 from bench.services import services
@@ -44,6 +45,8 @@ def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[
     yield from _measure_projectors(addresses, plan)
     for size in plan["one_at_a_time"]:
         yield from one_at_a_time(addresses, size.records)
+    for size in plan["order"]:
+        yield from ordering(addresses, size.records)
     for size in plan["halt"]:
         yield from halting(addresses, size.records)
     for size in plan["help"]:
@@ -84,6 +87,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "live": [Size(_100K, _ROUNDS)],
             "visible": [Size(500, 1)],
             "one_at_a_time": [Size(1000, 1)],
+            "order": [Size(1000, 1)],
             "halt": [Size(500, 1)],
             "help": [Size(31, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
@@ -98,6 +102,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "live": [Size(2 * _10K, _ROUNDS)],
         "visible": [Size(100, 1)],
         "one_at_a_time": [Size(200, 1)],
+        "order": [Size(200, 1)],
         "halt": [Size(100, 1)],
         "help": [Size(11, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],

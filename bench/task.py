@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import dispatching, halting, live, projecting, rebuilding, rebuilding_live, restarting
+from bench import (
+    dispatching,
+    halting,
+    live,
+    ordering,
+    projecting,
+    rebuilding,
+    rebuilding_live,
+    restarting,
+)
 from consumers.logs import configure_logs
 
 TASKS: Final[Mapping[str, Callable[..., None]]] = {
@@ -16,6 +25,7 @@ TASKS: Final[Mapping[str, Callable[..., None]]] = {
     "dispatch_live": dispatching.dispatch_live,
     "dispatch_crash": dispatching.dispatch_crash,
     "dispatch_holding": halting.dispatch_holding,
+    "dispatch_paper": ordering.dispatch_paper,
     "bare_transactions": dispatching.bare_transactions,
     "project": projecting.project,
     "project_floor": projecting.project_floor,

@@ -43,6 +43,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     assert {name.rsplit(".40", 1)[0] for name in found if ".40" in name} == set(MEASURED)
     assert {"one_at_a_time.median", "one_at_a_time.p99", "hand_over.median"} <= set(found)
     assert "help.wall" in found
+    assert {"append_to_post.median", "append_to_post.p99"} <= set(found)
     assert {"live.two_processes.executions", "live.two_processes.log_tables"} <= set(found)
     assert {"visible.10_a_second.p50", "visible.2000_a_second.p99"} <= set(found)
     assert {"neighbour.crashing.median", "neighbour.crashing.crashes"} <= set(found)
