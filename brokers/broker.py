@@ -204,6 +204,7 @@ class MarketData(Protocol):
         """Return the market for what is recommended, None when there is no view of it.
 
         Raises:
-            BrokerUnavailable: No answer could be had: ask again while the advice is fresh.
+            BrokerUnavailable: No answer could be had: ask again while the advice is fresh;
+                `NoQuote` where there was one without a price: for a short while.
         """
         ...

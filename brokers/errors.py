@@ -41,5 +41,9 @@ class BrokerUnavailable(BrokerError):  # noqa: N818 -- as above
     """The broker cannot answer a question: ask again later."""
 
 
+class NoQuote(BrokerUnavailable):
+    """What is asked about exists, but nobody bids or asks at this moment: ask again soon."""
+
+
 class CredentialsRefused(BrokerUnavailable):
     """The broker does not know our key, or not any more: asking again is no use."""

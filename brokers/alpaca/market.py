@@ -13,7 +13,7 @@ from brokers.alpaca.bodies import Number, Positive, read
 from brokers.alpaca.data import AlpacaData
 from brokers.alpaca.transport import AlpacaHttp
 from brokers.broker import MarketView
-from brokers.errors import BrokerUnavailable
+from brokers.errors import BrokerUnavailable, NoQuote
 from events.decision import MarketSeen
 from events.recommendation import (
     InstrumentType,
@@ -90,7 +90,7 @@ class AlpacaMarket:
     def view(self, recommendation: RecommendationIssued) -> MarketView | None:
         """Return the market for what is recommended; see `MarketData.view`."""
         if recommendation.instrument_type is InstrumentType.STOCK:
-            found = read(_Snapshot, self._data.stock_snapshot(recommendation.ticker))
+            found = self._stock(recommendation.ticker)
             return None if found is None else MarketView(market=_seen(found.quote))
         contracts = self._contracts(recommendation)
         snapshots = self._snapshots([contract.symbol for contract in contracts])
@@ -105,13 +105,20 @@ class AlpacaMarket:
         contract, snapshot = (liquid or quoted)[0]
         return MarketView(market=_seen(snapshot.quote), option=_quote(contract, snapshot))
 
+    def _stock(self, ticker: str) -> _Snapshot | None:
+        body = self._data.stock_snapshot(ticker)
+        found = read(_Snapshot, body)
+        if found is None and body is not None:
+            raise NoQuote(f"{ticker} has no bid or no ask at this moment")
+        return found
+
     def _contracts(self, recommendation: RecommendationIssued) -> list[_Contract]:
         """Return the one that is named, or those in the window, nearest to the money first."""
         if recommendation.option is not None:
             found = self._http.get(f"/v2/options/contracts/{recommendation.option.symbol}")
             named = read(_Contract, found)
             return [] if named is None or not named.tradable else [named]
-        stock = read(_Snapshot, self._data.stock_snapshot(recommendation.ticker))
+        stock = self._stock(recommendation.ticker)
         days = self._window.days.get(recommendation.strategy_type)
         if stock is None or days is None:
             return []
@@ -156,7 +163,10 @@ class AlpacaMarket:
             return {}
         found = self._data.option_snapshots(symbols)
         known = {symbol: read(_Snapshot, body) for symbol, body in found.items()}
-        return {symbol: one for symbol, one in known.items() if one is not None}
+        quoted = {symbol: one for symbol, one in known.items() if one is not None}
+        if known and not quoted:
+            raise NoQuote(f"{', '.join(sorted(known)[:3])} … have no bid or no ask at this moment")
+        return quoted
 
     def _is_liquid(self, contract: _Contract, snapshot: _Snapshot) -> bool:
         quote, window = snapshot.quote, self._window

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from brokers.broker import MarketData, MarketView
-from brokers.errors import BrokerUnavailable, CredentialsRefused
+from brokers.errors import BrokerUnavailable, CredentialsRefused, NoQuote
 from consumers.logs import get_log
 from events.recommendation import RecommendationIssued
 
@@ -17,6 +17,10 @@ AHEAD: Final = 4
 
 VIEW_S_MAX: Final = 2.0
 """How long ago a view may have come when it is decided on; after that it is asked for again."""
+
+QUOTE_S_MAX: Final = 10.0
+"""How long a quote is waited for where the market answers without one: what is behind it waits as
+well, and one stock that nobody trades must not make all other advice stale."""
 
 PAUSE_S: Final = 0.5
 """How long a market that did not answer is left alone."""
@@ -117,6 +121,7 @@ class MarketBeside:
         self._asked: dict[int, Future[_Answer]] = {}
         self._asked_again_s = 0.0
         self._answers = True
+        self._quoteless_since: dict[int, float] = {}
         self._refusal: CredentialsRefused | None = None
 
     @property
@@ -152,7 +157,7 @@ class MarketBeside:
             found = answer.result()
         except BrokerUnavailable as error:
             self._went_unanswered(recommendation, error)
-            if asking is Asking.ONCE:
+            if asking is Asking.ONCE or self._has_waited(number, error):
                 return None
             raise MarketAwaited from error
         except Exception:
@@ -177,6 +182,13 @@ class MarketBeside:
     def close(self) -> None:
         """See `MarketViews.close`."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _has_waited(self, number: int, error: BrokerUnavailable) -> bool:
+        if not isinstance(error, NoQuote):
+            return False
+        now_s = self._elapsed_s()
+        self._quoteless_since = {number: self._quoteless_since.get(number, now_s)}
+        return now_s - self._quoteless_since[number] >= QUOTE_S_MAX
 
     def _went_unanswered(self, advice: RecommendationIssued, error: BrokerUnavailable) -> None:
         """Leave the market alone for a moment, and what it did not answer is to be asked anew."""

@@ -7,12 +7,13 @@ from threading import Event
 import pytest
 
 from brokers.broker import MarketView
-from brokers.errors import BrokerUnavailable
+from brokers.errors import BrokerUnavailable, NoQuote
 from brokers.simulated import RecommendedMarket
 from consumers.dispatcher.brokerage import views_of
 from consumers.dispatcher.market_views import (
     AHEAD,
     PAUSE_S,
+    QUOTE_S_MAX,
     VIEW_S_MAX,
     Asking,
     MarketAwaited,
@@ -41,14 +42,15 @@ class SlowMarket:
     """Market data that answers when the test lets it, and is down until it is told to be up."""
 
     def __init__(self) -> None:
-        self.up, self.bug, self.may_answer, self.asked = True, False, Event(), list[int]()
+        self.up, self.may_answer, self.asked = True, Event(), list[int]()
+        self.error: Exception | None = None
         self.may_answer.set()
 
     def view(self, recommendation: RecommendationIssued) -> MarketView | None:
         self.asked.append(recommendation.recommendation_id)
         assert self.may_answer.wait(PATIENCE_S)
-        if self.bug:
-            raise ZeroDivisionError("a bug was planted here")
+        if self.error is not None:
+            raise self.error
         if not self.up:
             raise BrokerUnavailable("no market data")
         return RecommendedMarket().view(recommendation)
@@ -169,10 +171,24 @@ def test_old_advice_that_no_gate_minds_takes_the_next_answer_or_none(
     assert len(market.asked) == 1
 
 
+def test_a_quote_is_waited_for_but_not_for_as_long_as_the_advice_is_fresh(
+    market: SlowMarket, views: MarketBeside, clock: Stopwatch
+) -> None:
+    market.error = NoQuote("nobody bids")
+    for _ in range(4):
+        assert is_awaited(views)
+        clock.seconds += PAUSE_S
+
+    clock.seconds += QUOTE_S_MAX
+    assert is_awaited(views)
+
+    assert views.view(ADVICE, Asking.WHILE_FRESH) is None
+
+
 def test_a_bug_in_an_adapter_is_no_market_that_is_down(
     market: SlowMarket, views: MarketBeside
 ) -> None:
-    market.bug = True
+    market.error = ZeroDivisionError("a bug was planted here")
     assert is_awaited(views)
 
     with pytest.raises(ZeroDivisionError):

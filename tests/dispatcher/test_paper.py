@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.clock import SystemClock
 from consumers.errors import ConfigurationError
@@ -16,6 +17,7 @@ from events.recommendation import InstrumentType
 from stack.alpaca_server.control import AlpacaControl
 from tests.builders import an_option
 from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced
+from tests.dispatcher.test_paper_updates import until
 from tests.dispatcher.world import World, ends, intents
 
 EXPIRY = (SystemClock().now() + timedelta(days=20)).date()
@@ -125,6 +127,20 @@ def test_where_there_is_no_contract_the_option_is_declined(desk: Desk) -> None:
     ]
     assert declined.envelope.recommendation_id == 1
     assert desk.orders(account) == []
+
+
+def test_a_stock_that_nobody_bids_for_is_bought_once_somebody_does(desk: Desk) -> None:
+    account = desk.open_account()
+    desk.alpaca.quote("MSFT", bid="0", ask="0")
+    desk.publish(advice(1))
+
+    with capture_logs() as lines, desk.running(account):
+        until(lambda: any(line["event"] == "market_unavailable" for line in lines))
+        assert ends(desk.world.log(account)) == {}
+        desk.alpaca.quote("MSFT", bid="99.98", ask="100.02")
+        desk.world.await_ends(account, 1)
+
+    assert desk.story(account, 1) == ["OrderIntended", "OrderAccepted", "OrderFilled"]
 
 
 def test_a_blocked_account_does_not_start(desk: Desk) -> None:
