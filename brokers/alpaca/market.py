@@ -16,6 +16,7 @@ from brokers.broker import MarketView
 from brokers.errors import BrokerUnavailable, NoQuote
 from events.decision import MarketSeen
 from events.recommendation import (
+    Action,
     InstrumentType,
     OptionQuote,
     RecommendationIssued,
@@ -25,6 +26,8 @@ from events.values import money, quantity
 
 SOURCE: Final = "alpaca"
 CANDIDATES_MAX: Final = 100
+SHARES: Final = 100
+"""How many shares a contract is over, everywhere here."""
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _PAGES_MAX: Final = 50
 
@@ -33,13 +36,13 @@ _PAGES_MAX: Final = 50
 class ContractWindow:
     """Which contracts may be chosen where the advice names none.
 
-    `days` are the least and the most days to expiry, by strategy; `strike_share` is how far from
+    By strategy, `days` are the least and the most days to expiry, and `strike_share` how far from
     the stock's price a strike may be, as a share of it. The rest is what makes a contract liquid:
     of those within the window the liquid one nearest to the money is taken.
     """
 
     days: Map[StrategyType, tuple[int, int]]
-    strike_share: Decimal
+    strike_share: Map[StrategyType, Decimal]
     spread_share_max: Decimal
     open_interest_min: int
     volume_min: int
@@ -76,6 +79,14 @@ class _Contract(_Foreign):
     strike_price: Positive
     expiration_date: date
     open_interest: Annotated[int | None, Field(ge=0)] = None
+    multiplier: Positive | None = None
+    size: Positive | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is traded, and over 100 shares: an adjusted one is over something else."""
+        sizes = {self.multiplier or SHARES, self.size or SHARES}
+        return self.tradable and sizes == {SHARES}
 
 
 class AlpacaMarket:
@@ -113,18 +124,24 @@ class AlpacaMarket:
         return found
 
     def _contracts(self, recommendation: RecommendationIssued) -> list[_Contract]:
-        """Return the one that is named, or those in the window, nearest to the money first."""
+        """Return the one that is named, or those in the window, nearest to the money first.
+
+        None is chosen to be sold: that would be one that is not held.
+        """
         if recommendation.option is not None:
             found = self._http.get(f"/v2/options/contracts/{recommendation.option.symbol}")
             named = read(_Contract, found)
-            return [] if named is None or not named.tradable else [named]
+            return [] if named is None or not named.is_plain else [named]
+        if recommendation.action is Action.SELL:
+            return []
         stock = self._stock(recommendation.ticker)
         days = self._window.days.get(recommendation.strategy_type)
-        if stock is None or days is None:
+        share = self._window.strike_share.get(recommendation.strategy_type)
+        if stock is None or days is None or share is None:
             return []
         price = (stock.quote.bid + stock.quote.ask) / 2
         today = recommendation.issued_at.astimezone(_NEW_YORK).date()
-        reach = price * self._window.strike_share
+        reach = price * share
         contracts = self._listed(
             underlying_symbols=recommendation.ticker,
             type="call" if recommendation.instrument_type is InstrumentType.CALL else "put",
@@ -134,7 +151,7 @@ class AlpacaMarket:
             strike_price_lte=f"{money(price + reach):f}",
         )
         nearest = sorted(
-            (contract for contract in contracts if contract.tradable),
+            (contract for contract in contracts if contract.is_plain),
             key=lambda one: (abs(one.strike_price - price), one.expiration_date, one.symbol),
         )
         return nearest[:CANDIDATES_MAX]

@@ -8,7 +8,7 @@ from typing import Final
 
 from immutables import Map
 
-from accounts.limits import Limits
+from accounts.limits import Limits, by_strategy
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.data import AlpacaData
 from brokers.alpaca.market import AlpacaMarket, ContractWindow
@@ -23,8 +23,9 @@ from consumers.dispatcher.market_views import MarketAtHand, MarketBeside, Market
 from consumers.settings import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
 
-STRIKE_SHARE: Final = Decimal("0.10")
-"""How far from the stock's price a contract's strike may be chosen, as a share of that price."""
+STRIKE_SHARES: Final = by_strategy(Decimal("0.05"), Decimal("0.10"), Decimal("0.15"))
+"""How far from the stock's price a contract's strike may be chosen, as a share of that price: the
+longer a strategy waits, the farther the stock may go."""
 
 _BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -78,7 +79,7 @@ def contract_window(limits: Limits) -> ContractWindow:
         days=Map(
             {strategy: (least[strategy], most[strategy]) for strategy in least if strategy in most}
         ),
-        strike_share=STRIKE_SHARE,
+        strike_share=STRIKE_SHARES,
         spread_share_max=limits.option_spread_max,
         open_interest_min=limits.option_open_interest_min,
         volume_min=limits.option_volume_min,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from accounts.contracts import with_held_contract
 from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
 from accounts.halting import automatic_halt
@@ -109,7 +110,7 @@ class Decider:
             if advice is None or not self._may_be_ordered(incoming, done):
                 continue
             if not done.state.is_decided(RecommendationId(advice.recommendation_id)):
-                yield advice
+                yield with_held_contract(done.state, advice)
 
     def _asking(self, advice: RecommendationIssued, done: Decisions) -> Asking:
         """Return how long a market is waited for: not at all for what is declined in any case."""
@@ -140,8 +141,9 @@ class Decider:
         try:
             if done.state.is_decided(RecommendationId(recommendation.recommendation_id)):
                 return  # read again: no reason to ask anybody
-            view = self.market.view(recommendation, self._asking(recommendation, done))
-            advice = seen_through(recommendation, view)
+            asked = with_held_contract(done.state, recommendation)
+            view = self.market.view(asked, self._asking(asked, done))
+            advice = seen_through(asked, view)
             market = None if view is None else view.market
             event = decide(done.state, advice, market, self.limits, context)
             if event is None:

@@ -5,13 +5,13 @@ shares at the strike. Each is booked once, by its own id; the shares only where 
 ours, whichever of the two is told first.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from accounts.contracts import OCC
 from accounts.draft import OPTION_MULTIPLIER
 from accounts.state import ZERO, AccountState
 from brokers.books import Activity, ActivityKind
@@ -22,7 +22,6 @@ from events.catalog import LogEvent
 from events.recommendation import InstrumentType
 from events.values import money, quantity
 
-OCC: Final = re.compile(r"(?P<root>[A-Z]{1,6})(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
 SHARES: Final = "shares"
 """The role of what an option's end brings in or takes of its underlying."""
 

@@ -14,12 +14,12 @@ from decimal import Decimal
 from typing import Final
 
 from accounts.calendar import exchange_day
+from accounts.contracts import OCC
 from accounts.decide import plain_text
 from accounts.state import ZERO, AccountState, ClosedOrder, End
 from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
 from consumers.dispatcher.legs import named
-from consumers.dispatcher.option_ends import OCC
 from events import roles
 from events.account import AccountReconciled
 from events.author import Author

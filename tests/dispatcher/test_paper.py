@@ -1,5 +1,6 @@
 """A paper account from the advice to the fill, at the fake Alpaca, through the real Kafka."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from consumers.clock import SystemClock
 from consumers.errors import ConfigurationError
 from events.decision import RecommendationDeclined
 from events.order import ExecutionMode, OrderFilled, OrderIntended
-from events.recommendation import InstrumentType
+from events.recommendation import Action, InstrumentType
 from stack.alpaca_server.control import AlpacaControl
 from tests.builders import an_option
 from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced
@@ -114,6 +115,48 @@ def test_where_no_contract_is_named_the_market_chooses_a_liquid_one(desk: Desk) 
     [intent] = intents(events)
     assert intent.terms.symbol == CALLS[95]
     assert [order["symbol"] for order in desk.orders(account)] == [CALLS[95]]
+
+
+def test_an_exit_that_names_no_contract_sells_the_one_that_is_held(desk: Desk) -> None:
+    # given: a call that is held, and by now is no longer the nearest to the money
+    account = desk.open_account()
+    list_contracts(desk.alpaca)
+    named = an_option(symbol=CALLS[105], strike=Decimal(105), expiry=EXPIRY)
+    call = {"instrument_type": InstrumentType.CALL, "stop": None}
+    desk.publish(advice(1, option=named, **call))
+
+    with desk.running(account):
+        desk.world.await_ends(account, 1)
+        desk.publish(advice(2, option=None, action=Action.SELL, **call))
+        events = desk.world.await_ends(account, 2)
+
+    [_, sold] = intents(events)
+    assert (sold.terms.symbol, sold.terms.closes_position) == (CALLS[105], True)
+    [collar] = [gate for gate in sold.gates if gate.gate == "price_collar"]
+    assert "names no price of the contract" in collar.reason
+    assert dict(desk.world.state(account).positions) == {}
+
+
+def test_a_contract_over_another_number_of_shares_is_not_bought(desk: Desk) -> None:
+    account = desk.open_account()
+    list_contracts(desk.alpaca)
+    named = an_option(symbol=CALLS[105], strike=Decimal(105), expiry=EXPIRY)
+    body = {
+        "symbol": CALLS[105],
+        "tradable": True,
+        "strike_price": "105",
+        "expiration_date": str(EXPIRY),
+        "multiplier": "100",
+        "size": "150",
+    }
+    path = f"/v2/options/contracts/{CALLS[105]}"
+    desk.alpaca.fault("body", body=json.dumps(body), method="GET", path=path, times=None)
+    desk.publish(advice(1, instrument_type=InstrumentType.CALL, option=named, stop=None))
+
+    desk.run(account)
+
+    assert desk.story(account, 1) == ["RecommendationDeclined"]
+    assert desk.orders(account) == []
 
 
 def test_where_there_is_no_contract_the_option_is_declined(desk: Desk) -> None:
