@@ -91,8 +91,6 @@ def declined(state: AccountState, event: RecommendationDeclined) -> AccountState
         decided=state.decided.add(number),
         ends=_ended(state, End.DECLINED, envelope),
         clock_at=_later(state.clock_at, envelope.occurred_at),
-        failures_in_row=0,
-        failing_tickers=frozenset(),
     )
 
 

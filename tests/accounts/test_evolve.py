@@ -350,7 +350,7 @@ def test_failures_in_a_row_are_counted_with_their_tickers_until_something_works(
     state = an_account(*failures)
     assert these(state.failures_in_row, state.failing_tickers) == (3, {"A", "B"})
 
-    assert evolve(state, a_decline(9)).failures_in_row == 0
+    assert evolve(state, a_decline(9)).failures_in_row == 3  # it says nothing of the broker
     assert evolve(state, a_resumption()).failures_in_row == 0
     intent = an_intent(9)
     assert evolve(state, intent).failures_in_row == 3

@@ -15,19 +15,23 @@ from accounts.halting import (
 from accounts.limits import LARGE, OnDailyLoss
 from accounts.state import AccountState, TradingStatus
 from events.account import AccountHalted, AccountReduced
+from events.catalog import LogEvent
 from events.decision import RecommendationDeclined
 from tests.accounts.asking import DECLINED, SELL, a_day_that_lost, a_reconciliation, given, verdict
 from tests.builders import (
     NOW,
     a_context,
+    a_decline,
     a_failure,
     a_halt,
     a_market,
     a_recommendation,
     a_reduction,
     a_resumption,
+    an_acceptance,
     an_account,
     an_author,
+    an_intent,
 )
 
 
@@ -104,6 +108,25 @@ def test_ten_failures_in_a_row_over_three_tickers_halt_the_account() -> None:
 
     assert nine is None
     assert isinstance(ten, AccountHalted)
+
+
+def test_declines_between_failures_do_not_break_their_row() -> None:
+    # given: an account that fails whatever its gates let through, and declines the rest
+    events: list[LogEvent] = []
+    for number in range(1, 11):
+        events += [a_failure(number, f"T{number % 3}"), a_decline(100 + number)]
+
+    # then: the tenth failure halts it, and a decline after it says nothing new
+    failed = an_account(*events[:-1])
+    assert isinstance(automatic_halt(failed, events[-2], LARGE, an_author(), NOW), AccountHalted)
+
+
+def test_an_answer_of_the_broker_breaks_the_row_of_failures() -> None:
+    failures = [a_failure(n, f"T{n % 3}") for n in range(1, 10)]
+    intent = an_intent(20)
+    state = an_account(*failures, intent, an_acceptance(intent), a_failure(10))
+
+    assert automatic_halt(state, a_failure(10), LARGE, an_author(), NOW) is None
 
 
 def test_books_unlike_the_brokers_halt_the_account_once() -> None:
