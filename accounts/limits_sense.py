@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from immutables import Map
 
+from accounts.days import RECENT_ORDERS_MAX
 from accounts.gate_names import ACTIONS, ALWAYS_ON, GATE_NAMES
 from events.order import OrderType
 from events.recommendation import StrategyType
@@ -37,7 +38,11 @@ _LEAST: Final = {
     "option_days_to_expiry_max": 0,
     "max_contracts": 0,
 }
-_MOST: Final = {"clock_tolerance_ms": 60_000, "expiry_day_minutes_blocked": 390}
+_MOST: Final = {
+    "clock_tolerance_ms": 60_000,
+    "expiry_day_minutes_blocked": 390,
+    "max_orders_per_minute": RECENT_ORDERS_MAX,  # more are not counted: it would never bind
+}
 _MONEY: Final = (
     "max_notional_exposure",
     "max_order_notional",

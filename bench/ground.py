@@ -53,6 +53,7 @@ class Ground:
 
         The cash outlasts the slippage of a million orders, so that the last is sized as the first.
         """
+        hours = [] if account.get("clock") == "historical" else ["trading_hours"]
         plain = {
             "mode": "SIMULATED",
             "preset": "large",
@@ -68,9 +69,7 @@ class Ground:
                 "recommendation_freshness_seconds": 86_400,
                 "max_daily_loss": "99000000",
                 "max_daily_loss_share": "1",
-                "max_orders_per_minute": 1_000_000,
-                "max_orders_per_day": 1_000_000,
-                "disabled_gates": [] if account.get("clock") == "historical" else ["trading_hours"],
+                "disabled_gates": ["order_rate", *hours],
             },
         }
         return {

@@ -37,6 +37,7 @@ def test_the_limits_know_every_gate_by_its_name_and_in_its_order() -> None:
         ({"max_daily_loss": Decimal(0)}, "max_daily_loss is not a positive amount of US dollars"),
         ({"max_daily_loss_share": Decimal(0)}, "max_daily_loss_share is not above 0"),
         ({"vix_max": by_strategy(Decimal("NaN"), ONE, ONE)}, "vix_max.day_trade is not a positive"),
+        ({"max_orders_per_minute": 1_025}, "max_orders_per_minute is above 1024"),
         ({"clock_tolerance_ms": 60_001}, "clock_tolerance_ms is above 60000"),
         ({"bar_freshness_seconds": by_strategy(1, 0, 1)}, "bar_freshness_seconds.swing_trade is"),
         (

@@ -40,12 +40,10 @@ PATIENCE_S: Final = 60.0
 
 ANY_NUMBER_OF_ORDERS: Final = """max_open_positions = 1000000
 max_notional_exposure = 99000000
-max_orders_per_minute = 1000000
-max_orders_per_day = 1000000
 max_daily_loss = 99000000
 max_daily_loss_share = 1
 """
-"""Limits under which every entry goes out, for as long as there is cash."""
+"""Limits under which every entry goes out, for as long as there is cash; without `order_rate`."""
 
 
 @dataclass(slots=True)
@@ -128,6 +126,7 @@ class World:
         name = account_name(name or f"a{uuid4().hex[:10]}")
         ledger = f'ledger = "{self.directory / name}.jsonl"' if mode == "SIMULATED" else ""
         off = [] if clock == "historical" else ["trading_hours"]
+        off += ["order_rate"] if ANY_NUMBER_OF_ORDERS in limits else []
         self.accounts[name] = f"""
 [accounts.{name}]
 mode = "{mode}"
