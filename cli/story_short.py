@@ -8,7 +8,7 @@ from typing import Final
 
 from cli.output import dollars, exact
 from consumers.story import Told
-from events.catalog import LOG_EVENTS
+from events.catalog import LOG_EVENTS, LogEvent
 from events.decision import (
     GateResult,
     OffsetsSeen,
@@ -16,6 +16,7 @@ from events.decision import (
     RecommendationFailed,
     Verdict,
 )
+from events.identifiers import Leg
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -83,18 +84,20 @@ def why(gate: GateResult) -> str:
 
 
 def _end(told: Sequence[Told]) -> str:
-    kinds = {type(one.event) for one in told}
+    kinds = {type(event) for event in _of_leg(told, Leg.ENTRY)}
     return next((words for kind, words in _ENDS.items() if kind in kinds), "open")
 
 
 def _sentence(told: Sequence[Told]) -> str:  # noqa: PLR0911 -- one sentence per way to end
-    by_kind = {type(one.event): one.event for one in told}  # the last of each kind
+    """Tell how the entry ended: what its stop or target did comes after that."""
+    by_kind = {type(event): event for event in _of_leg(told, Leg.ENTRY)}  # the last of each kind
     for kind in _ENDS:
         event = by_kind.get(kind)
         match event:
             case OrderFilled():
                 intent = by_kind.get(OrderIntended)
-                return _traded(event, intent if isinstance(intent, OrderIntended) else None)
+                bought = _traded(event, intent if isinstance(intent, OrderIntended) else None)
+                return " ".join((bought, *_left(told)))
             case RecommendationFailed():
                 return f"No order came of it, while it was to {event.stage.lower()}: {event.error}."
             case RecommendationDeclined():
@@ -114,6 +117,20 @@ def _sentence(told: Sequence[Told]) -> str:  # noqa: PLR0911 -- one sentence per
             case _:
                 continue
     return "Nothing is decided."
+
+
+def _left(told: Sequence[Told]) -> Iterator[str]:
+    """Yield what a stop and a target traded."""
+    for leg in (Leg.STOP, Leg.TARGET):
+        fills = [event for event in _of_leg(told, leg) if isinstance(event, OrderFilled)]
+        if fills:
+            yield f"By its {leg.lower()}: {_traded(fills[-1], None)}"
+
+
+def _of_leg(told: Sequence[Told], leg: Leg) -> list[LogEvent]:
+    """Return what was told of that leg's order; what names no leg is about the entry."""
+    events = [one.event for one in told if isinstance(one.event, LOG_EVENTS)]
+    return [event for event in events if (event.envelope.leg or Leg.ENTRY) is leg]
 
 
 def _declined(event: RecommendationDeclined) -> str:

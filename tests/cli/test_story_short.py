@@ -10,8 +10,10 @@ from cli.story_short import in_short
 from consumers.story import Told
 from events.catalog import AnyEvent
 from events.decision import GateResult, RecommendationDeclined, Verdict
+from events.identifiers import Leg
 from tests.builders import (
     NOW,
+    a_bracket,
     a_cancellation,
     a_decline,
     a_failure,
@@ -24,9 +26,12 @@ from tests.builders import (
     an_intent,
     an_option,
     an_unknown_outcome,
+    the_leg,
 )
 
 INTENT = an_intent()
+BRACKET = a_bracket()
+STOP, TARGET = the_leg(BRACKET, Leg.STOP), the_leg(BRACKET, Leg.TARGET)
 OPTION = an_intent(price=5, quantity=2, option=an_option())
 
 
@@ -81,6 +86,24 @@ def _declined_by(*gates: str) -> RecommendationDeclined:
             [OPTION, a_fill(OPTION)],
             "executed",
             "Bought 2 MSFT220414C00300000 at 5 on average, 1,000.00 in all.",
+        ),
+        (
+            [BRACKET, a_fill(BRACKET), a_fill(STOP, price=95), a_cancellation(TARGET)],
+            "executed",
+            (
+                "Bought 10 MSFT at 100 on average, 1,000.00 in all. "
+                "By its stop: Sold 10 MSFT at 95 on average, 950.00 in all."
+            ),
+        ),
+        (
+            [BRACKET, a_rejection(BRACKET), a_cancellation(STOP), a_cancellation(TARGET)],
+            "rejected",
+            "The broker refused the order: BUYING_POWER: insufficient buying power.",
+        ),
+        (
+            [BRACKET, an_acceptance(BRACKET), an_acceptance(STOP)],
+            "open, the broker has the order",
+            "nothing is traded",
         ),
         (
             [INTENT, a_rejection(INTENT)],
