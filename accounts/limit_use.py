@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from accounts.calendar import exchange_day
+from accounts.daily_loss import day_loss
 from accounts.limits import Limits
 from accounts.sizing import free_power
 from accounts.state import ZERO, AccountState
@@ -49,11 +50,8 @@ def limit_uses(state: AccountState, limits: Limits, now: datetime) -> Iterator[L
         allowed=limits.max_notional_exposure,
     )
     today = exchange_day(now)
-    pnl = state.pnl_on(today)
-    share = max((state.equity - pnl) * limits.max_daily_loss_share, ZERO)
-    yield LimitUse(
-        limit="max_daily_loss", used=max(-pnl, ZERO), allowed=min(limits.max_daily_loss, share)
-    )
+    loss = day_loss(state, limits, today)
+    yield LimitUse(limit="max_daily_loss", used=max(-loss.pnl, ZERO), allowed=loss.allowed)
     yield LimitUse(
         limit="max_orders_per_minute",
         used=state.orders_within_minute(now),

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from accounts.calendar import exchange_day
+from accounts.daily_loss import brokers_pnl
 from accounts.limit_use import buying_power, limit_uses, ticker_uses
 from accounts.state import AccountState, Position, TradingStatus
 from cli.output import dollars, exact, moment, print_table, say
@@ -103,6 +104,25 @@ def _money(facts: AccountFacts, state: AccountState) -> Iterator[list[object]]:
     yield ["Realised P&L", dollars(state.realised_pnl)]
     yield ["Open P&L", dollars(state.open_pnl)]
     yield ["Fees", dollars(state.fees)]
+    yield from brokers_figures(state, day)
+
+
+def brokers_figures(state: AccountState, day: date) -> Iterator[list[object]]:
+    """Yield the broker's own figures, of those that it has told; they may be of another day."""
+    told = state.broker
+    if told is None:
+        return
+    at = f"by the broker, {moment(told.at)}"
+    for what, figure in (
+        ("Cash", told.cash),
+        ("Equity", told.equity),
+        ("Buying power", told.buying_power),
+    ):
+        if figure is not None:
+            yield [f"{what} {at}", dollars(figure)]
+    pnl = brokers_pnl(state, day)
+    if pnl is not None:
+        yield [f"P&L of {day} {at}", dollars(pnl)]
 
 
 def _print_limits(facts: AccountFacts, state: AccountState) -> None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from accounts.calendar import NEW_YORK, extended, session
+from accounts.daily_loss import day_loss
 from accounts.extended_hours import may_extend
 from accounts.gates.given import GateInput, declined, not_applicable, passed
 from accounts.state import ZERO, TradingStatus
@@ -37,19 +38,13 @@ def daily_loss_limit(given: GateInput) -> GateResult:
     gate, state, limits = "daily_loss_limit", given.state, given.limits
     if given.draft.closes:
         return _LOSES
-    news = _news_of_what_is_held(given)
-    pnl = state.pnl_on(given.today) + news
-    most, threshold = limits.max_daily_loss, given.thresholds.daily_loss
-    share = max((state.equity + news - pnl) * limits.max_daily_loss_share, ZERO)
-    if share < most:
-        most, threshold = share, f"a loss below {dollars(share)}"
-    observed, brokers = f"{dollars(pnl)} today", _pnl_of_the_broker(given)
-    if brokers is not None:
-        observed = f"{observed}; the broker's: {dollars(brokers)}"
-        pnl = min(pnl, brokers)
-    if -pnl < most:
-        return passed(gate, "the day has not cost too much", observed, threshold)
-    return declined(gate, "the day has cost too much", observed, threshold)
+    loss = day_loss(state, limits, given.today, _news_of_what_is_held(given))
+    threshold = given.thresholds.daily_loss
+    if loss.allowed < limits.max_daily_loss:
+        threshold = f"a loss below {dollars(loss.allowed)}"
+    if loss.is_reached:
+        return declined(gate, "the day has cost too much", loss.words, threshold)
+    return passed(gate, "the day has not cost too much", loss.words, threshold)
 
 
 def vix_regime(given: GateInput) -> GateResult:
@@ -121,16 +116,6 @@ def _news_of_what_is_held(given: GateInput) -> Decimal:
     if before is None:
         before = given.state.positions[draft.symbol].average_price
     return (market.reference_price - before) * draft.held * draft.multiplier
-
-
-def _pnl_of_the_broker(given: GateInput) -> Decimal | None:
-    """Return the broker's own figure; None where it keeps none, or has told none today."""
-    told = given.state.broker
-    if told is None or told.equity is None or told.last_equity is None:
-        return None
-    if told.at.astimezone(NEW_YORK).date() < given.today:
-        return None  # its day before's equity is that of another day
-    return told.equity - told.last_equity
 
 
 @lru_cache(maxsize=1_024)  # the same few answers all day long

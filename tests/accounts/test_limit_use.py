@@ -7,6 +7,7 @@ from decimal import Decimal
 from accounts.limit_use import buying_power, limit_uses, ticker_uses
 from accounts.limits import LARGE
 from events.order import Side
+from tests.accounts.asking import DECLINED, a_reconciliation, given, verdict
 from tests.builders import NOW, a_fill, an_account, an_intent
 
 HELD, COMING = an_intent(1, "AAPL"), an_intent(2, "MSFT")
@@ -35,6 +36,18 @@ def test_a_days_loss_and_its_orders_are_held_against_their_limits() -> None:
     assert uses["max_orders_per_day"].used == 2
     tomorrow = {one.limit: one.used for one in limit_uses(state, LARGE, NOW + timedelta(days=1))}
     assert (tomorrow["max_daily_loss"], tomorrow["max_orders_per_day"]) == (0, 0)
+
+
+def test_the_days_loss_is_the_brokers_where_that_is_the_worse() -> None:
+    told = a_reconciliation(equity=99_300, last_equity=100_000)
+    state = an_account(HELD, a_fill(HELD), told)
+
+    [loss] = [one for one in limit_uses(state, LARGE, NOW) if one.limit == "max_daily_loss"]
+
+    assert (loss.used, loss.allowed, loss.free) == (700, 500, 0)
+    assert verdict("daily_loss_limit", given(state=state)) is DECLINED
+    tomorrow = NOW + timedelta(days=1)
+    assert next(u.used for u in limit_uses(state, LARGE, tomorrow) if u.limit == loss.limit) == 0
 
 
 def test_a_limit_that_was_lowered_below_what_is_used_has_nothing_free() -> None:
