@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from accounts.calendar import exchange_day
+from accounts.daily_loss import day_loss
 from accounts.limits import Limits, OnDailyLoss
 from accounts.state import AccountState, TradingStatus
+from accounts.words import dollars
 from events import roles
 from events.account import AccountHalted, AccountReduced
 from events.author import Author
@@ -18,6 +20,7 @@ from events.catalog import LogEvent
 from events.decision import RecommendationDeclined
 from events.envelope import Envelope
 from events.identifiers import RecommendationId
+from events.order import OrderFilled
 
 Halt: TypeAlias = AccountHalted | AccountReduced
 
@@ -38,6 +41,18 @@ def automatic_halt(
     if isinstance(event, RecommendationDeclined):
         return halt_after_daily_loss(state, event, limits, author, now)
     return halt_after_failures(state, author, event.envelope.recommendation_id, now)
+
+
+def halt_after_answer(
+    told: Sequence[LogEvent], state: AccountState, limits: Limits, author: Author, now: datetime
+) -> Halt | None:
+    """Return what the events of one answer of the broker, folded into `state`, call for."""
+    if not told:
+        return None
+    halt = halt_after_failures(state, author, told[-1].envelope.recommendation_id, now)
+    if halt is not None or not any(isinstance(event, OrderFilled) for event in told):
+        return halt
+    return halt_after_loss(state, told[-1].envelope, limits, author, now)
 
 
 def halt_after_failures(
@@ -75,6 +90,35 @@ def halt_after_daily_loss(
     """
     if "daily_loss_limit" not in decision.declined_by:
         return None
+    [said] = [one for one in decision.gates if one.gate == "daily_loss_limit"]
+    words = f"{said.observed}; allowed is {said.threshold}"
+    return _stopped_for_the_day(state, words, decision.envelope, limits, author, now)
+
+
+def halt_after_loss(
+    state: AccountState, cause: Envelope, limits: Limits, author: Author, now: datetime
+) -> Halt | None:
+    """Return what a day does that has cost too much, by a fill or by the broker's books (`cause`).
+
+    The same, and as often, as an entry declined for it: nobody has to advise one first.
+    """
+    loss = day_loss(state, limits, exchange_day(now))
+    if not loss.is_reached or "daily_loss_limit" in limits.disabled_gates:
+        return None
+    if loss.pnl == 0:
+        return None  # an account without money may lose nothing, and has not
+    words = f"{loss.words}; allowed is a loss below {dollars(loss.allowed)}"
+    return _stopped_for_the_day(state, words, cause, limits, author, now)
+
+
+def _stopped_for_the_day(
+    state: AccountState,
+    words: str,
+    cause: Envelope,
+    limits: Limits,
+    author: Author,
+    now: datetime,
+) -> Halt | None:
     if limits.on_daily_loss is OnDailyLoss.DECLINE:
         return None
     if state.trading.status is not TradingStatus.ACTIVE:
@@ -83,12 +127,11 @@ def halt_after_daily_loss(
         _ACCOUNT,
         roles.halt(f"daily-loss-{exchange_day(now)}"),
         occurred_at=now,
-        causation_id=str(decision.envelope.event_id),
+        causation_id=str(cause.event_id),
     )
     if envelope.event_id in state.applied:
         return None
-    [said] = [one for one in decision.gates if one.gate == "daily_loss_limit"]
-    reason = f"the day has cost too much: {said.observed}; allowed is {said.threshold}"
+    reason = f"the day has cost too much: {words}"
     if limits.on_daily_loss is OnDailyLoss.HALT:
         return AccountHalted(envelope=envelope, by=_BY, reason=reason)
     return AccountReduced(envelope=envelope, by=_BY, reason=f"{reason}; exits stay possible")

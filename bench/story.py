@@ -187,5 +187,9 @@ def _author(account: AccountName) -> Author:
 
 def _writer(account: AccountName) -> Writer:
     return Writer(
-        author=_author(account), now=START, submit_window_ms=3_000, answer_within_ms=_ANSWER_MS
+        author=_author(account),
+        now=START,
+        limits=LARGE,
+        submit_window_ms=3_000,
+        answer_within_ms=_ANSWER_MS,
     )

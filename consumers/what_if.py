@@ -14,7 +14,7 @@ from uuid import UUID
 
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
-from accounts.halting import halt_after_failures
+from accounts.halting import halt_after_answer
 from accounts.limits import Brackets, Limits
 from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
@@ -165,14 +165,14 @@ class Simulation:
         writer = Writer(
             author=self._decider.author,
             now=self._clock.now(),
+            limits=self._decider.limits,
             submit_window_ms=self._decider.submit_window_ms,
             answer_within_ms=self._decider.answer_within_ms,
         )
         told = events_of(fact, self._state, writer)
         for event in told:
             self._take(event, events)
-        about = told[-1].envelope.recommendation_id if told else None
-        halt = halt_after_failures(self._state, writer.author, about, writer.now)
+        halt = halt_after_answer(told, self._state, writer.limits, writer.author, writer.now)
         if halt is not None:
             self._take(halt, events)
 

@@ -11,7 +11,9 @@ from typing import Final
 from accounts.calendar import exchange_day
 from accounts.decide import plain_text
 from accounts.halting import (
+    Halt,
     halt_after_another_account,
+    halt_after_loss,
     halt_after_reconciliation,
     halt_after_refused_credentials,
 )
@@ -26,7 +28,7 @@ from consumers.dispatcher.reconciler import AnotherAccount, Found, Look
 from consumers.dispatcher.reconciling import reconciled
 from consumers.dispatcher.seat import Record
 from events import roles
-from events.account import AccountHalted, AdjustmentKind, PositionAdjusted
+from events.account import AccountHalted, AccountReconciled, AdjustmentKind, PositionAdjusted
 from events.catalog import LogEvent
 from events.order import OrderFilled, Side
 from events.values import quantity
@@ -64,12 +66,20 @@ def entries(
     event = reconciled(found.confirmed, found.books, writer.author, writer.now)
     is_known = set(event.differences) <= set(state.differences)
     told.add(event, encode(event))
-    halt = halt_after_reconciliation(
-        told.state, event.differences, event.envelope, writer.author, writer.now
-    )
-    if halt is not None and not is_known:
+    halt = _halt(event, told.state, writer, is_known=is_known)
+    if halt is not None:
         told.add(halt, encode(halt))
     return told
+
+
+def _halt(
+    event: AccountReconciled, state: AccountState, writer: Writer, *, is_known: bool
+) -> Halt | None:
+    author, cause, now = writer.author, event.envelope, writer.now
+    halt: Halt | None = None
+    if not is_known:
+        halt = halt_after_reconciliation(state, event.differences, cause, author, now)
+    return halt or halt_after_loss(state, cause, writer.limits, author, now)
 
 
 def late_events(report: OrderReport, ended: ClosedOrder, writer: Writer) -> Iterator[LogEvent]:

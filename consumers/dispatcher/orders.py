@@ -8,7 +8,7 @@ from typing import Final
 
 from accounts.decide import error_text
 from accounts.evolve import evolve
-from accounts.halting import halt_after_failures, halt_after_refused_credentials
+from accounts.halting import halt_after_answer, halt_after_refused_credentials
 from accounts.state import AccountState, OpenOrder, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import Broker, OrderReport, OrderRequest, OrderStatus
@@ -225,8 +225,8 @@ class Orders:
                 told = self._unwritable(fact, error, found.state, writer, encode)
             for event, record in told:
                 found.add(event, record)
-            halt = halt_after_failures(
-                found.state, writer.author, _recommendation(told), writer.now
+            halt = halt_after_answer(
+                [event for event, _ in told], found.state, writer.limits, writer.author, writer.now
             ) or _halt_after_refusal(fact, found.state, writer)
             if halt is not None:
                 found.add(halt, encode(halt))
@@ -354,7 +354,3 @@ def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int, bool]:
     if order is None:
         return datetime.min.replace(tzinfo=UTC), 0, False
     return order.intended_at, order.recommendation_id, order.parent is not None
-
-
-def _recommendation(told: Sequence[tuple[LogEvent, Record]]) -> int | None:
-    return told[-1][0].envelope.recommendation_id if told else None

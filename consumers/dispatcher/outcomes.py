@@ -13,6 +13,7 @@ from uuid import UUID
 
 from accounts.closed_orders import Order
 from accounts.decide import failure_of_order, plain_text
+from accounts.limits import Limits
 from accounts.state import AccountState, OpenOrder, Trading, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
@@ -91,10 +92,11 @@ Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent | KeyRefused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """What stands on every event of this moment, and how long an attempt may take."""
+    """What stands on every event of this moment, and what an attempt and a day may take."""
 
     author: Author
     now: datetime
+    limits: Limits
     submit_window_ms: int
     answer_within_ms: int
 

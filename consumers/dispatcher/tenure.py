@@ -191,6 +191,7 @@ class Tenure:
         return Writer(
             author=self._decider.author,
             now=self._clock.now(),
+            limits=self._decider.limits,
             submit_window_ms=tuning.submit_window_ms,
             answer_within_ms=tuning.answer_within_ms,
         )

@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 
 from accounts.decide import decide
-from accounts.evolve import evolve
+from accounts.evolve import evolve, fold
 from accounts.halting import (
+    Halt,
     automatic_halt,
+    halt_after_answer,
+    halt_after_loss,
     halt_after_reconciliation,
     halt_after_refused_credentials,
 )
@@ -17,12 +20,14 @@ from accounts.state import AccountState, TradingStatus
 from events.account import AccountHalted, AccountReduced
 from events.catalog import LogEvent
 from events.decision import RecommendationDeclined
+from events.order import Side
 from tests.accounts.asking import DECLINED, SELL, a_day_that_lost, a_reconciliation, given, verdict
 from tests.builders import (
     NOW,
     a_context,
     a_decline,
     a_failure,
+    a_fill,
     a_halt,
     a_market,
     a_recommendation,
@@ -82,6 +87,47 @@ def test_a_resumed_account_is_not_reduced_again_the_same_day_but_its_gate_goes_o
     assert verdict("daily_loss_limit", given(state=resumed)) is DECLINED
     tomorrow = NOW + timedelta(days=1)
     assert automatic_halt(resumed, again, LARGE, an_author(), tomorrow) is not None
+
+
+def test_a_fill_that_loses_too_much_reduces_the_account_before_anybody_advises_an_entry() -> None:
+    bought = an_intent(950, "AAPL")
+    sold = an_intent(951, "AAPL", side=Side.SELL, quantity=10, price=40, closes=True)
+    dear, cheap = a_fill(sold, 5, 60), a_fill(sold, 10, 40, before=a_fill(sold, 5, 60))
+    before = an_account(bought, a_fill(bought), sold, dear)
+
+    def after(fill: LogEvent, state: AccountState) -> Halt | None:
+        return halt_after_answer([fill], evolve(state, fill), LARGE, an_author(), NOW)
+
+    halt = after(cheap, before)
+    assert isinstance(halt, AccountReduced)
+    assert halt.reason.startswith("the day has cost too much: -$500.00 today; allowed is a loss")
+    assert halt.envelope.causation_id == str(cheap.envelope.event_id)
+    # and: once a day, whatever follows, unless the account is to leave it at the gate
+    resumed = fold([cheap, halt, a_resumption()], before)
+    assert halt_after_answer([cheap], resumed, LARGE, an_author(), NOW) is None
+    for limits in (
+        replace(LARGE, on_daily_loss=OnDailyLoss.DECLINE),
+        replace(LARGE, disabled_gates=frozenset({"daily_loss_limit"})),
+    ):
+        state = evolve(before, cheap)
+        assert halt_after_answer([cheap], state, limits, an_author(), NOW) is None
+
+
+def test_the_brokers_books_reduce_the_account_when_they_show_the_days_loss() -> None:
+    told = a_reconciliation(equity=99_400, last_equity=100_000)
+    state = an_account(told)
+
+    halt = halt_after_loss(state, told.envelope, LARGE, an_author(), NOW)
+
+    assert isinstance(halt, AccountReduced)
+    assert "the broker's: -$600.00" in halt.reason
+
+
+def test_an_account_without_money_is_not_reduced_for_having_lost_nothing() -> None:
+    told = a_reconciliation(equity=0, last_equity=0)
+    state = an_account(told, starting_cash=0)
+
+    assert halt_after_loss(state, told.envelope, LARGE, an_author(), NOW) is None
 
 
 @pytest.mark.parametrize("stopped", [a_halt(), a_reduction()])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.limits import LARGE
 from accounts.state import TradingStatus
 from brokers.alpaca.bodies import OrderBody
 from consumers.dispatcher.outcomes import Reported, Writer, events_of
@@ -27,7 +28,9 @@ BODY = {
     "limit_price": "101",
     "created_at": NOW.isoformat(),
 }
-WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3_000, answer_within_ms=13_000)
+WRITER = Writer(
+    author=an_author(), now=NOW, limits=LARGE, submit_window_ms=3_000, answer_within_ms=13_000
+)
 
 
 def test_fault_a_null_fill_price_was_written_as_a_simulated_execution() -> None:

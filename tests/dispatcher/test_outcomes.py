@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.evolve import fold
+from accounts.limits import LARGE
 from accounts.state import TradingStatus
 from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
 from brokers.errors import OrderRefused
@@ -44,7 +45,9 @@ from tests.builders import (
     the_leg,
 )
 
-WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
+WRITER = Writer(
+    author=an_author(), now=NOW, limits=LARGE, submit_window_ms=3000, answer_within_ms=13000
+)
 INTENT = an_intent()
 ORDER = ClientOrderId(INTENT.terms.client_order_id)
 
