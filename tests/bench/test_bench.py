@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +8,8 @@ from accounts.evolve import fold
 from bench.__main__ import main, measure, plan_of
 from bench.deciding import book
 from bench.measure import Size
+from bench.peers.comparing import PEERS, beside_peers
+from bench.peers.environment import LOCK
 from bench.rebuilding import rebuilding
 from bench.results import Figure, Run, as_json, as_table, compare, dump
 from bench.story import cycle_of_events, history
@@ -35,6 +38,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
         "visible": [Size(2, 1)],
         "rebuild": [],
         "help": [Size(1, 1)],
+        "peers": [],
     }
 
     figures = list(measure(addresses, tiny))
@@ -69,6 +73,31 @@ def test_a_rebuild_beside_traffic_is_gone_on_with_and_leaves_no_row_that_differs
     assert found["rebuild.24k.verify.differing"] == found["rebuild.24k.live.differing"] == 0
     assert found["rebuild.24k.live.kept"] > 0
     assert found["rebuild.24k.live.reader.fewer"] == 0
+
+
+@pytest.mark.skipif(
+    not os.environ.get("DISPATCHER_TEST_SWEEP"), reason="the peers' environment: a minute to make"
+)
+def test_every_peer_fills_the_table_with_our_rows_before_its_speed_counts(
+    services: Services,
+) -> None:
+    addresses = StackAddresses(
+        services.bootstrap_servers, services.registry_url, services.postgres_dsn
+    )
+
+    figures = list(beside_peers(addresses, Size(300, 1)))
+
+    ours, *theirs = figures
+    assert [one.name.rpartition(".")[2] for one in theirs] == list(PEERS)
+    assert ours.floor == max(one.value for one in theirs)
+
+
+def test_no_peer_is_in_the_project_s_own_environment() -> None:
+    ours = Path("requirements.lock").read_text(encoding="utf-8")
+
+    for peer in ("faststream", "quixstreams", "eventsourcing"):
+        assert f"\n{peer}==" not in ours
+        assert f"\n{peer}==" in LOCK.read_text(encoding="utf-8")
 
 
 def test_a_ratio_is_the_share_of_the_floor_and_medians_count() -> None:

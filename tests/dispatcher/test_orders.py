@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from accounts.evolve import fold
+from accounts.limits import LARGE
 from brokers.broker import OrderReport, OrderRequest, anything_goes
 from brokers.errors import OrderNotAccepted
 from brokers.simulated import SimulatedBroker, SimulationTerms
@@ -17,7 +18,9 @@ from events.order import OrderResent
 from tests.builders import NOW, an_author, an_intent, an_opening
 
 PATIENCE_S = 10.0
-WRITER = Writer(author=an_author(), now=NOW, submit_window_ms=3000, answer_within_ms=13000)
+WRITER = Writer(
+    author=an_author(), now=NOW, limits=LARGE, submit_window_ms=3000, answer_within_ms=13000
+)
 
 
 class SetClock:

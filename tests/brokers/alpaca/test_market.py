@@ -20,7 +20,7 @@ from tests.builders import NOW, OPTION_SYMBOL, a_call, a_recommendation
 
 WINDOW = ContractWindow(
     days=Map({StrategyType.SWING_TRADE: (7, 60)}),
-    strike_share=Decimal("0.10"),
+    strike_share=Map({StrategyType.SWING_TRADE: Decimal("0.10")}),
     spread_share_max=Decimal("0.10"),
     open_interest_min=100,
     volume_min=100,
