@@ -1,0 +1,150 @@
+"""A full disk, a deadlock, connections cut again and again: nothing parked, caught up alone."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import psycopg
+import pytest
+
+from consumers.cluster import Cluster
+from consumers.projector.verify import verify
+from events.codec import Codec
+from projections.catalog import PROJECTIONS
+from projections.executions import EXECUTIONS
+from projections.faults import DatabaseUnavailable
+from tests.projections.driving import Driver, rows
+from tests.projections.projecting import Running, World, projecting
+from tests.projections.test_projector import executed, run, traded
+
+FULL = Path("/dev/full")
+"""Whatever is written to it finds no space left."""
+DISK_FULL = "53100"
+
+
+@pytest.fixture
+def world(cluster: Cluster, codec: Codec, database: str) -> World:
+    world = World(cluster, codec, database)
+    world.create("tiny", "large")
+    return world
+
+
+@pytest.fixture
+def operator(world: World) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody else's connection to the same database."""
+    with psycopg.connect(world.database, autocommit=True) as connection:
+        yield connection
+
+
+def require_nothing_parked_and_all_there(world: World, running: Running, trades: int) -> None:
+    running.wait_until(lambda _: len(executed(world.database)) == trades)
+    running.wait_until(lambda progress: progress.caught_up)
+    assert running.errors == []
+    assert rows(world.database, "parked_events") == []
+    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
+    assert not any(one.differences for one in found)
+
+
+def ask(connection: psycopg.Connection[Any], query: str) -> Any:  # noqa: ANN401 -- any column
+    [(value,)] = connection.execute(query.encode()).fetchall()
+    return value
+
+
+def await_sql(connection: psycopg.Connection[Any], condition: str) -> None:
+    while not ask(connection, condition):
+        pass
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+def test_while_the_disk_is_full_nothing_is_parked_and_with_space_again_the_tables_catch_up(
+    world: World, operator: psycopg.Connection[Any]
+) -> None:
+    directory = Path(ask(operator, "SELECT current_setting('data_directory')"))
+    path = ask(operator, "SELECT pg_relation_filepath('dispatch_fills')")
+    file, aside = directory / path, directory / f"{path}.aside"
+    if not os.access(directory, os.W_OK):
+        pytest.skip("PostgreSQL's files are somebody else's")
+    file.rename(aside)
+    file.symlink_to(FULL)
+    try:
+        driver = Driver(world.database, EXECUTIONS)
+        with pytest.raises(DatabaseUnavailable) as full:
+            driver.apply(traded("tiny", 1).records())
+        driver.close()
+        assert full.value.sqlstate == DISK_FULL
+        with projecting(world) as running:
+            world.write(traded("tiny", 3))
+            running.wait_until(lambda progress: "executions" in progress.interrupted)
+            assert rows(world.database, "parked_events") == []
+
+            file.unlink()
+            aside.rename(file)
+            run(
+                world.database,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND application_name = 'dispatcher-projector'",
+            )  # they hold the full file open
+
+            require_nothing_parked_and_all_there(world, running, 3)
+    finally:
+        if aside.exists():
+            file.unlink()
+            aside.rename(file)
+
+
+def test_a_deadlock_with_somebody_else_s_transaction_parks_nothing_and_the_batch_goes_on(
+    world: World, operator: psycopg.Connection[Any]
+) -> None:
+    world.write(traded("tiny", 1))
+    name = ask(operator, "SELECT quote_ident(current_database())")
+    run(world.database, f"ALTER DATABASE {name} SET deadlock_timeout = '3s'")
+    blocked = """
+        SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'dispatcher-projector' AND wait_event_type = 'Lock'
+    """
+
+    with psycopg.connect(world.database) as other:
+        other.execute("SET deadlock_timeout = '60s'")  # the projector is the one that gives way
+        other.execute("LOCK TABLE dispatch_fills IN SHARE ROW EXCLUSIVE MODE")
+        with projecting(world) as running:
+            await_sql(operator, blocked)
+            other.execute("LOCK TABLE dispatch_orders IN SHARE ROW EXCLUSIVE MODE")
+            other.rollback()
+            require_nothing_parked_and_all_there(world, running, 1)
+
+    await_sql(
+        operator, "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()"
+    )
+
+
+def test_connections_that_are_cut_again_and_again_lose_and_park_nothing(world: World) -> None:
+    stop, cut = Event(), list[int]()
+
+    def cut_all() -> None:
+        with psycopg.connect(world.database, autocommit=True) as connection:
+            while not stop.wait(0.05):
+                cut.extend(
+                    pid
+                    for pid, _ in connection.execute(
+                        "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database()"
+                        " AND application_name = 'dispatcher-projector'"
+                    ).fetchall()
+                )
+
+    cutter = Thread(target=cut_all)
+    with projecting(world) as running:
+        running.wait_until(lambda progress: progress.caught_up)
+        cutter.start()
+        try:
+            for account in ("tiny", "large"):
+                world.write(traded(account, 20))
+        finally:
+            stop.set()
+            cutter.join()
+        require_nothing_parked_and_all_there(world, running, 40)
+
+    assert len(set(cut)) > 1
