@@ -12,8 +12,8 @@ from consumers.cluster import Cluster
 from consumers.projector.history import History
 from consumers.projector.reading import committed_ends
 from consumers.tables import snapshot
-from events.catalog import AnyEvent
-from events.codec import Codec
+from events.catalog import LOG_EVENTS, AnyEvent
+from events.codec import Codec, Undecodable
 from events.envelope import Origin
 from events.identifiers import AccountName
 from events.topics import log_of
@@ -30,6 +30,8 @@ from projections.verify.screen import AT_ONCE, Screen
 
 DIFFERENCES_MAX: Final = 1000
 """No more rows of a projection than these are told of each topic, and of each table."""
+
+_LOG_EVENTS: Final = frozenset[type](LOG_EVENTS)
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is done now, how much of it is done, and how much there is: of offsets while
@@ -106,11 +108,34 @@ class _Case:
         taker.take(record.event, origin)
         return True
 
+    def require_parked(self, record: Record, codec: Codec) -> None:
+        """Name a record of an account's log that cannot be read and does not wait either.
+
+        What only other projections read may have been passed over without a look.
+        """
+        origin = record.origin
+        place = (origin.topic, origin.partition, origin.offset)
+        if record.unreadable is None or account_of(origin.topic) is None or place in self.left_out:
+            return
+        if origin.offset >= self.checkpoints.get(place[:2], 0):
+            return
+        kind = _kind_of(record, codec)
+        if kind in _LOG_EVENTS and kind not in self.projection.events:
+            return
+        key = {
+            "projection": self.projection.name,
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "log_offset": origin.offset,
+        }
+        self.found.append(Difference(table="parked_events", key=key, kind=Kind.MISSING))
+
 
 @dataclass(frozen=True, slots=True)
 class _Looking:
     connection: Connection
     history: History
+    codec: Codec
     cases: Sequence[_Case]
     scope: Scope
     note: Callable[[Partition, int], None]
@@ -126,8 +151,10 @@ def verify(
 ) -> list[Verified]:
     """Return what differs in each projection's tables; they are read in one snapshot.
 
-    What is parked or was skipped is left out of the fold, as it is of the tables. Topics are read
-    one after another; what is held in memory does not grow with them.
+    What is parked or was skipped is left out of the fold, as it is of the tables; what cannot be
+    read and is neither is a difference. Every event is decoded whole, of whatever type: verifying
+    relies on no projection's word for what it reads. Topics are read one after another; what is
+    held in memory does not grow with them.
 
     Raises:
         ConfigurationError: The database is not migrated, or a topic's head is gone.
@@ -153,13 +180,20 @@ def verify(
                 sum(target.values()) - sum(start.values()),
             )
 
-        looking = _Looking(connection, history, cases, scope, note)
+        looking = _Looking(connection, history, codec, cases, scope, note)
         for place, end in sorted(target.items()):
             _screen(looking, place, (start[place], end))
         for number, case in enumerate(cases):
             on_progress(f"comparing {case.projection.name}", number, len(cases))
             _hold_the_rest(looking, case)
         return [_verified(case) for case in cases]
+
+
+def _kind_of(record: Record, codec: Codec) -> type | None:
+    try:
+        return codec.type_of(record.value)
+    except Undecodable:
+        return None
 
 
 def _target(cases: Sequence[_Case], scope: Scope) -> dict[Partition, int]:
@@ -203,6 +237,7 @@ def _screen(looking: _Looking, place: Partition, span: tuple[int, int]) -> None:
         for record in chunk.records:
             for case in mine:
                 case.events += case.take(record, takers[case.projection.name])
+                case.require_parked(record, looking.codec)
         looking.note(place, chunk.positions[place])
     for case in mine:
         screen = takers[case.projection.name]

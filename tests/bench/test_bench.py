@@ -75,9 +75,7 @@ def test_a_rebuild_beside_traffic_is_gone_on_with_and_leaves_no_row_that_differs
     assert found["rebuild.24k.live.reader.fewer"] == 0
 
 
-@pytest.mark.skipif(
-    not os.environ.get("DISPATCHER_TEST_SWEEP"), reason="the peers' environment: a minute to make"
-)
+@pytest.mark.sweep
 def test_every_peer_fills_the_table_with_our_rows_before_its_speed_counts(
     services: Services,
 ) -> None:

@@ -286,6 +286,29 @@ def test_what_is_parked_is_missing_and_no_difference(world: World) -> None:
     assert all(one.differences == () for one in by_name.values())
 
 
+def test_what_cannot_be_read_and_does_not_wait_is_named(world: World) -> None:
+    world.write(traded("tiny", 1))
+    world.write_raw("dispatch.events.tiny", b"what is this?")
+    world.catch_up()
+    assert found(world) == []
+    [at] = {row["log_offset"] for row in rows(world.database, "parked_events")}
+
+    run(world.database, "DELETE FROM parked_events WHERE projection = 'executions'")
+
+    assert found(world) == [
+        Difference(
+            table="parked_events",
+            key={
+                "projection": "executions",
+                "topic": "dispatch.events.tiny",
+                "partition": 0,
+                "log_offset": at,
+            },
+            kind=Kind.MISSING,
+        )
+    ]
+
+
 def test_events_behind_the_checkpoints_are_not_expected(world: World) -> None:
     log = eventful("tiny")
     world.write(log, log.events[:5])
