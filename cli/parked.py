@@ -17,6 +17,8 @@ from consumers.projector.recorder import ProjectionRecorder
 from consumers.settings import Settings
 from consumers.version import build
 from events.codec import Codec
+from events.identifiers import account_name
+from events.topics import log_of
 from projections.catalog import projection_named
 from projections.parked import ParkedEvent, ParkedQueue, list_parked, show_parked
 from projections.projection import Projection
@@ -29,12 +31,35 @@ app = typer.Typer(help="Events that could not become rows.", no_args_is_help=Tru
 ProjectionName = Annotated[
     str, typer.Argument(metavar="PROJECTION", help="As `parked list` names it.")
 ]
-Topic = Annotated[str, typer.Argument(metavar="TOPIC", help="As `parked list` names it.")]
+
+
+def topic_of(text: str) -> str:
+    """Return the topic that `text` names: an account's log by the account, any other by itself.
+
+    Raises:
+        typer.BadParameter: It is neither: topics have a dot in their names, accounts never.
+    """
+    if "." in text:
+        return text
+    try:
+        return log_of(account_name(text)).name
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Where = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCOUNT|TOPIC",
+        help="Whose events, as `parked list` names it.",
+        parser=topic_of,
+    ),
+]
 
 
 @app.command("list")
 def list_(*, config: Config = None, as_json: AsJson = False) -> None:
-    """List what waits, by projection and topic, with the failure at the head.
+    """List what waits, by projection and account: from which offset to which, why, since when.
 
     Example: dispatcher projections parked list
     """
@@ -46,18 +71,39 @@ def list_(*, config: Config = None, as_json: AsJson = False) -> None:
         say("Nothing is parked.")
         return
     print_table(
-        ["Projection", "Topic", ("Events", "right"), ("From", "right"), "Error"],
-        ([one.projection, one.topic, one.events, one.first_offset, one.error] for one in found),
+        [
+            "Projection",
+            "Account",
+            ("Events", "right"),
+            ("From", "right"),
+            ("To", "right"),
+            "Since",
+        ],
+        (
+            [
+                one.projection,
+                one.account_name or one.topic,
+                one.events,
+                one.first_offset,
+                one.last_offset,
+                one.failed_at,
+            ]
+            for one in found
+        ),
     )
+    say()
+    for one in found:
+        where = f"{one.projection}, {one.account_name or one.topic}, offset {one.first_offset}"
+        say(f"{where}: {one.error or 'waits for a retry'}")
 
 
 @app.command()
 def show(
-    projection: ProjectionName, topic: Topic, *, config: Config = None, as_json: AsJson = False
+    projection: ProjectionName, topic: Where, *, config: Config = None, as_json: AsJson = False
 ) -> None:
-    """Show every event of a topic that waits in a projection.
+    """Show every event of an account that waits in a projection.
 
-    Example: dispatcher projections parked show executions dispatch.events.tiny
+    Example: dispatcher projections parked show executions tiny
     """
     settings = settings_from(config)
     name = _known(projection).name
@@ -92,11 +138,11 @@ def show(
 
 @app.command()
 def retry(
-    projection: ProjectionName, topic: Topic, *, config: Config = None, as_json: AsJson = False
+    projection: ProjectionName, topic: Where, *, config: Config = None, as_json: AsJson = False
 ) -> None:
     """Try what waits again, in order; exit code 6 if something still cannot be applied.
 
-    Example: dispatcher projections parked retry executions dispatch.events.tiny
+    Example: dispatcher projections parked retry executions tiny
     """
     settings = settings_from(config)
     wanted = _known(projection)
@@ -112,7 +158,7 @@ def retry(
 @app.command()
 def skip(
     projection: ProjectionName,
-    topic: Topic,
+    topic: Where,
     offset: Annotated[
         int, typer.Argument(metavar="OFFSET", min=0, help="Of the event at the head.")
     ],
@@ -121,11 +167,11 @@ def skip(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Leave out the event that a queue stands still at, for good; then retry what waits behind it.
+    """Leave out the event that an account stands still at, for good; then retry what is behind it.
 
     Rebuilds leave it out as well. Exit code 6 if something behind it cannot be applied either.
 
-    Example: dispatcher projections parked skip executions dispatch.events.tiny 41 --reason "…"
+    Example: dispatcher projections parked skip executions tiny 41 --reason "…"
     """
     if not reason.strip():
         raise typer.BadParameter("it is empty: whoever looks for the rows will ask why")

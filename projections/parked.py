@@ -1,6 +1,7 @@
 """What waits because it could not be applied: list it, show it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
@@ -12,7 +13,8 @@ from projections.session import Connection
 _QUEUES = """
 SELECT
     q.projection, q.topic, q.account_name, q.events, q.first_offset, q.last_offset,
-    head.event_type, head.sqlstate, head.error
+    head.event_type, head.sqlstate, head.error,
+    failure.occurred_at AS failed_at
 FROM (
     SELECT
         projection, topic, account_name,
@@ -24,6 +26,7 @@ JOIN parked_events AS head
   ON head.projection = q.projection
  AND head.topic = q.topic
  AND head.log_offset = q.first_offset
+LEFT JOIN dispatch_failures AS failure ON failure.event_id = head.failure_id
 ORDER BY q.projection, q.topic
 """
 
@@ -32,7 +35,8 @@ ORDER BY q.projection, q.topic
 class ParkedQueue:
     """What waits of one topic in one projection, and the failure at its head.
 
-    `account_name` is '' where the topic belongs to no account.
+    `account_name` is '' where the topic belongs to no account. `failed_at` is when its head failed
+    first; None where that is not in `dispatch_failures` yet, or the head only waits for a retry.
     """
 
     projection: str
@@ -44,6 +48,7 @@ class ParkedQueue:
     event_type: str | None
     sqlstate: str | None
     error: str | None
+    failed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,33 @@ def test_what_will_never_fit_is_skipped_for_a_reason_and_a_rebuild_leaves_it_out
     assert stuck("projections", "verify").code == 0
 
 
+def test_an_account_that_stands_still_is_named_with_its_offsets_its_error_and_since_when(
+    stuck: Command,
+) -> None:
+    [queue] = stuck("projections", "parked", "list", "--json").data
+    [failure] = stuck("failures", "list", "--json").data
+
+    listed = stuck("projections", "parked", "list").out
+    retried = stuck("projections", "parked", "retry", "executions", "large-default")
+    [still] = stuck("projections", "parked", "list", "--json").data
+    unknown = stuck("projections", "parked", "show", "executions", "Large Default")
+
+    assert queue["failed_at"] == failure["occurred_at"]
+    assert still["failed_at"] == queue["failed_at"]
+    heading, line, *told = listed.splitlines()
+    assert heading.split() == ["Projection", "Account", "Events", "From", "To", "Since"]
+    assert line.split()[:5] == [
+        "executions",
+        "large-default",
+        *(str(queue[name]) for name in ("events", "first_offset", "last_offset")),
+    ]
+    assert line.split()[5:] == queue["failed_at"][:19].split("T")
+    assert "no_msft" in " ".join(told)
+    assert retried.code == 6
+    assert unknown.code == 2
+    assert "'Large Default'" in unknown.err
+
+
 def _sql(place: Place, statement: str) -> None:
     with psycopg.connect(place.postgres_dsn, autocommit=True) as connection:
         connection.execute(statement.encode())
