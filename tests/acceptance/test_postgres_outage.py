@@ -65,6 +65,7 @@ def test_dispatching_goes_on_without_postgresql_and_the_tables_catch_up(
         assert statuses.count("executed") == told.executed == len(world.ledger(account))
         assert statuses.count("declined") == told.declined
         assert _executions(dsn, account) == told.executed
+        assert _parked(dsn) == 0
         assert projector.poll() is None
     finally:
         projector.terminate()
@@ -97,6 +98,12 @@ def _executions(dsn: str, account: AccountName) -> int:
         [[count]] = connection.execute(
             "SELECT count(*) FROM dispatch_executions WHERE account_name = %s", [account]
         ).fetchall()
+    return int(count)
+
+
+def _parked(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        [[count]] = connection.execute("SELECT count(*) FROM parked_events").fetchall()
     return int(count)
 
 

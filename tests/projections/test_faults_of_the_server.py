@@ -1,4 +1,4 @@
-"""A full disk, a deadlock, connections cut again and again: nothing parked, caught up alone."""
+"""A full disk, a deadlock, a lock, connections cut: nothing is parked, all is caught up alone."""
 
 import os
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ import pytest
 from consumers.cluster import Cluster
 from consumers.projector.verify import verify
 from events.codec import Codec
+from migrations.apply import migrate
+from migrations.files import FOLDER
 from projections.catalog import PROJECTIONS
 from projections.executions import EXECUTIONS
 from projections.faults import DatabaseUnavailable
@@ -118,6 +120,40 @@ def test_a_deadlock_with_somebody_else_s_transaction_parks_nothing_and_the_batch
     await_sql(
         operator, "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()"
     )
+
+
+def test_a_lock_that_a_migration_holds_is_waited_for_and_parks_nothing(
+    world: World, operator: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    for file in FOLDER.glob("*.sql"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    last = tmp_path / "1999_take_long.sql"
+    last.write_text(
+        "-- Why: an index takes as long as its table is large.\n-- Order: expand\n"
+        "SET lock_timeout = '2s';\n"
+        "CREATE INDEX takes_long ON dispatch_fills (ticker);\n"
+        "SET lock_timeout = '60s';\n"
+        "SELECT pg_advisory_xact_lock(1999);\n"
+    )
+    world.write(traded("tiny", 3))
+    applied = list[str]()
+    migration = Thread(target=lambda: applied.extend(migrate(world.database, folder=tmp_path)))
+    operator.execute("SELECT pg_advisory_lock(1999)")
+    migration.start()
+    try:
+        await_sql(operator, "SELECT count(*) > 0 FROM pg_locks WHERE objid = 1999 AND NOT granted")
+        with projecting(world) as running:
+            running.wait_until(lambda progress: "executions" in progress.interrupted)
+            assert rows(world.database, "dispatch_fills") == []
+
+            operator.execute("SELECT pg_advisory_unlock(1999)")
+            migration.join()
+            require_nothing_parked_and_all_there(world, running, 3)
+    finally:
+        operator.execute("SELECT pg_advisory_unlock_all()")
+        migration.join()
+
+    assert applied == [last.stem]
 
 
 def test_connections_that_are_cut_again_and_again_lose_and_park_nothing(world: World) -> None:
