@@ -32,8 +32,9 @@ from projections.swap import ABOUT
 class RebuildSettings:
     """Where the logs and the tables are, in whose name it is done, and how.
 
-    More than one of `processes` needs a `registry_url`, as each decodes for itself. `anew` makes
-    tables anew where an interrupted rebuild left some.
+    More than one of `processes` needs a `registry_url`, as each decodes for itself; fewer offsets
+    than are `worth_processes` are loaded in this one. `anew` makes tables anew where an interrupted
+    rebuild left some.
     """
 
     cluster: Cluster
@@ -43,6 +44,7 @@ class RebuildSettings:
     now: Callable[[], datetime]
     registry_url: str | None = None
     processes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    worth_processes: int = 20_000
     anew: bool = False
 
 

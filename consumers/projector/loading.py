@@ -26,7 +26,6 @@ from projections.session import Session
 
 _STRETCH: Final = 10_000
 """Records put together before they are written: memory does not grow with the log."""
-_WORTH_A_PROCESS: Final = 20_000
 _HEARD_S: Final = 0.5
 
 OnPosition = Callable[[Partition, int], None]
@@ -67,20 +66,30 @@ class Loaded:
     folded: Mapping[str, Any]
 
 
-def load(
-    loads: Iterable[Load], codec: Codec, registry_url: str | None, processes: int, note: OnPosition
-) -> Iterator[Loaded]:
-    """Load partitions, the longest first, in at most `processes` processes; yield each when done.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """At most so many `processes`, for no fewer offsets together than are `worth` starting them.
 
-    Short ones, and all of them without a `registry_url`, are loaded in this process.
+    Without a `registry_url`, at which each asks for schemas, there are none.
+    """
+
+    registry_url: str | None
+    processes: int
+    worth: int
+
+
+def load(
+    loads: Iterable[Load], codec: Codec, workers: Workers, note: OnPosition
+) -> Iterator[Loaded]:
+    """Load partitions, the longest first, by `workers` or in this process; yield each when done.
 
     Raises:
         ServiceUnreachable: Kafka, the registry or PostgreSQL does not answer, or a process died.
     """
     waiting = sorted(loads, key=lambda one: one.records, reverse=True)
-    count = min(processes, len(waiting))
-    is_short = sum(one.records for one in waiting) < _WORTH_A_PROCESS
-    if count <= 1 or registry_url is None or is_short:
+    count = min(workers.processes, len(waiting))
+    is_short = sum(one.records for one in waiting) < workers.worth
+    if count <= 1 or workers.registry_url is None or is_short:
         for one in waiting:
             yield load_partition(one, codec, note)
         return
@@ -88,7 +97,7 @@ def load(
     told: Queue[tuple[Partition, int]] = context.Queue()
     stop = context.Event()
     with ProcessPoolExecutor(
-        count, context, initializer=_begin, initargs=(registry_url, told, stop)
+        count, context, initializer=_begin, initargs=(workers.registry_url, told, stop)
     ) as pool:
         try:
             open_: set[Future[Loaded]] = {pool.submit(_in_a_process, one) for one in waiting}

@@ -10,7 +10,7 @@ from consumers.logs import get_log
 from consumers.projector.building import Building, RebuildSettings, loads_of, start_building
 from consumers.projector.finishing import OnProgress, Rebuilt, catch_up, finish, told
 from consumers.projector.history import History
-from consumers.projector.loading import load
+from consumers.projector.loading import Workers, load
 from consumers.projector.recorder import ProjectionRecorder
 from events.codec import Codec
 from projections.checkpoints import Partition
@@ -95,8 +95,13 @@ def _load(
         at[partition] = max(offset, at[partition])
         on_progress("loading", sum(at.values()), total)
 
+    workers = Workers(
+        registry_url=settings.registry_url,
+        processes=settings.processes,
+        worth=settings.worth_processes,
+    )
     folded: dict[tuple[str, Partition], Any] = {}
-    for done in load(loads, codec, settings.registry_url, settings.processes, note):
+    for done in load(loads, codec, workers, note):
         folded.update({(name, done.partition): what for name, what in done.folded.items()})
     for number, one in enumerate(empty):
         one.records = sum(one.shadow.checkpoints().values()) - one.kept
