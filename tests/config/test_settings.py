@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from accounts.limits import LARGE, TINY
+from accounts.limits import LARGE, TINY, Brackets
 from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings import Settings, config_hash, load_settings
-from events.order import OrderType
+from events.order import ExecutionMode, OrderType
 from events.recommendation import InstrumentType, StrategyType
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dispatcher.toml"
@@ -45,6 +45,28 @@ def test_the_example_is_a_whole_configuration() -> None:
     assert settings.account("large-default").limits() == LARGE
     assert settings.account("tiny").limits() == TINY
     assert settings.account("tiny").simulation.fee_per_order == Decimal("0.50")
+
+
+def test_the_paper_account_of_the_example_can_be_had_by_taking_its_marks_away(
+    tmp_path: Path,
+) -> None:
+    before, head, paper = EXAMPLE.read_text().partition("# [accounts.paper-100k]\n")
+    text = "".join(
+        line.removeprefix("#").removeprefix(" ")
+        for line in [head, *paper.splitlines(keepends=True)]
+    )
+    file = tmp_path / "dispatcher.toml"
+    file.write_text(before + text)
+    variable = "DISPATCHER__ACCOUNTS__PAPER_100K__ALPACA__"
+
+    account = load_settings(
+        file, {f"{variable}KEY_ID": "PK123", f"{variable}SECRET_KEY": "hush-hush"}
+    ).account("paper-100k")
+
+    assert account.mode is ExecutionMode.ALPACA_PAPER
+    assert account.alpaca is not None
+    assert account.limits().brackets is Brackets.DAY
+    assert account.limits().extended_hours == {"swing_trade"}
 
 
 def test_what_is_not_said_has_its_documented_default(tmp_path: Path) -> None:
