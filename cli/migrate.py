@@ -13,6 +13,8 @@ from migrations.apply import LOCK_WAIT_S, STATEMENT_TIMEOUT_S
 from migrations.apply import migrate as apply
 from migrations.apply import status as statuses
 from migrations.ledger import MigrationState, MigrationStatus, require_unedited
+from migrations.recreate import recreate_missing
+from projections.catalog import PROJECTIONS
 
 app = typer.Typer(add_completion=False)
 
@@ -20,13 +22,17 @@ _INDENT: Final = " " * 9
 
 
 @app.command()
-def migrate(
+def migrate(  # noqa: PLR0913 -- the options of a command line
     *,
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Only name what would be applied, and why.")
     ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Only tell every migration and where it stands.")
+    ] = False,
+    recreate: Annotated[
+        bool,
+        typer.Option("--recreate-missing", help="Make tables again, empty, that somebody dropped."),
     ] = False,
     lock_wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long to try for a lock.")
@@ -39,10 +45,13 @@ def migrate(
 ) -> None:
     """Bring the database to the newest migration; a second time changes nothing.
 
+    A table that was dropped is not missed by it: its migration was applied. --recreate-missing
+    makes it again, and `dispatcher projections rebuild` fills it from the log.
+
     Example: dispatcher migrate --plan
     """
-    if plan and status:
-        raise typer.BadParameter("take --plan or --status: each only looks")
+    if plan + status + recreate > 1:
+        raise typer.BadParameter("take one of --plan, --status and --recreate-missing")
     dsn = settings_from(config).postgres_dsn()
     if status:
         _tell_status(statuses(dsn), as_json=as_json)
@@ -50,6 +59,8 @@ def migrate(
         found = statuses(dsn)
         require_unedited(found)
         _tell_plan(found, as_json=as_json)
+    elif recreate:
+        _tell_recreated(recreate_missing(dsn, lock_wait_s=lock_wait), as_json=as_json)
     else:
         names = apply(
             dsn,
@@ -68,6 +79,21 @@ def _tell_applied(names: list[str], *, as_json: bool) -> None:
         say(f"applied  {name}")
     if not names:
         say("The database has every migration.")
+
+
+def _tell_recreated(names: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"recreated": names})
+        return
+    for name in names:
+        say(f"made again, empty  {name}")
+    if not names:
+        say("No table is missing.")
+        return
+    lost = {one.name for one in PROJECTIONS if set(one.tables) & set(names)}
+    for name in [one.name for one in PROJECTIONS if one.name in lost]:
+        say(f"To fill it from the log: dispatcher projections rebuild {name}")
+    say("Grants on what was dropped went with it: give them again.")
 
 
 def _tell_plan(found: list[MigrationStatus], *, as_json: bool) -> None:

@@ -62,7 +62,8 @@ def answering() -> Iterator[None]:
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise ConfigurationError(
             f"the database lacks what this build needs ({error.diag.message_primary}): run "
-            "`dispatcher migrate`"
+            "`dispatcher migrate`; if nothing is pending, somebody dropped it: "
+            "`dispatcher migrate --recreate-missing`"
         ) from error
     except psycopg.OperationalError as error:
         raise ServiceUnreachable(

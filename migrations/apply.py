@@ -56,7 +56,7 @@ def status(dsn: str, folder: Path = FOLDER) -> list[MigrationStatus]:
     Raises:
         DatabaseUnreachable: PostgreSQL did not answer.
     """
-    with _connect(dsn) as connection:
+    with connect(dsn) as connection:
         return compared(migration_files(folder), applied(connection))
 
 
@@ -89,8 +89,8 @@ def migrate(
         MigrationFailed: A file was refused: which, and why.
     """
     files = migration_files(folder)
-    with _connect(dsn) as connection:
-        _lock(connection, lock_wait_s)
+    with connect(dsn) as connection:
+        lock(connection, lock_wait_s)
         require_unedited(compared(files, applied(connection)))
         take_over(connection, files)
         missing = {
@@ -158,7 +158,12 @@ def _apply_once(connection: Connection, file: MigrationFile, statement_timeout_s
         raise MigrationFailed(f"{file.name}.sql was rolled back: {error}") from error
 
 
-def _connect(dsn: str) -> Connection:
+def connect(dsn: str) -> Connection:
+    """Connect as a migration does.
+
+    Raises:
+        DatabaseUnreachable: PostgreSQL did not answer.
+    """
     try:
         return psycopg.connect(
             dsn,
@@ -170,7 +175,12 @@ def _connect(dsn: str) -> Connection:
         raise DatabaseUnreachable(f"PostgreSQL cannot be reached: {error}") from error
 
 
-def _lock(connection: Connection, lock_wait_s: float) -> None:
+def lock(connection: Connection, lock_wait_s: float) -> None:
+    """Be the only one at it, until the connection ends.
+
+    Raises:
+        DatabaseBusy: Another one was for longer than `lock_wait_s` seconds.
+    """
     wait = sql.SQL("SET lock_timeout = {}").format(max(1, int(lock_wait_s * 1000)))
     connection.execute(wait)
     try:

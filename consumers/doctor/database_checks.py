@@ -12,6 +12,7 @@ from consumers.tables import rows
 from migrations.apply import status
 from migrations.errors import DatabaseUnreachable
 from migrations.ledger import MigrationState
+from projections.catalog import PROJECTIONS
 
 _SKEW_WARN_S: Final = 0.5
 _SKEW_FAIL_S: Final = 3.0
@@ -50,7 +51,28 @@ def check_database(dsn: str) -> Iterator[Finding]:
             "migrations", f"{len(missing)} pending, first {missing[0]}", "dispatcher migrate"
         )
     else:
+        yield from _check_tables(dsn)
+
+
+def _check_tables(dsn: str) -> Iterator[Finding]:
+    wanted = {table: one.name for one in PROJECTIONS for table in one.tables}
+    found = rows(
+        dsn,
+        "SELECT name FROM unnest(%s::TEXT[]) AS name WHERE to_regclass(name) IS NULL ORDER BY name",
+        (list(wanted),),
+    )
+    dropped = [row["name"] for row in found]
+    if not dropped:
         yield ok("migrations", "none pending")
+        return
+    more = f" (and {len(dropped) - 1} more)" if len(dropped) > 1 else ""
+    names = ", ".join(dict.fromkeys(wanted[table] for table in dropped))
+    yield fail(
+        "migrations",
+        f"none pending, but somebody dropped {dropped[0]}{more}",
+        "dispatcher migrate --recreate-missing, then dispatcher projections rebuild "
+        f"(projections {names})",
+    )
 
 
 def check_clock(dsn: str, ahead_s: float = 0.0) -> Iterator[Finding]:

@@ -153,6 +153,32 @@ def test_pending_migrations_are_found(
     assert [(one.verdict, one.cure) for one in found] == [(Verdict.FAIL, "dispatcher migrate")]
 
 
+def test_a_table_that_somebody_dropped_is_found_with_the_way_to_bring_it_back(
+    dispatcher: Command, settings: Settings
+) -> None:
+    with psycopg.connect(settings.postgres_dsn()) as connection:
+        connection.execute("DROP TABLE dispatch_executions CASCADE")
+
+    [found] = _found(settings, "migrations")
+
+    assert (found.verdict, found.exit_code) == (Verdict.FAIL, 3)
+    assert found.says == "none pending, but somebody dropped dispatch_executions"
+    asked = dispatcher("executions", "list")
+    assert asked.code == 3
+    assert asked.sentence.endswith("`dispatcher migrate --recreate-missing`")
+
+    # and: its cure is one
+    made = dispatcher("migrate", "--recreate-missing")
+    assert made.code == 0
+    assert made.out.splitlines()[:2] == [
+        "made again, empty  dispatch_executions",
+        "To fill it from the log: dispatcher projections rebuild executions",
+    ]
+    assert _found(settings, "migrations")[0].verdict is Verdict.OK
+    assert dispatcher("migrate", "--recreate-missing").out == "No table is missing.\n"
+    assert dispatcher("migrate", "--plan", "--recreate-missing").code == 2
+
+
 @pytest.mark.usefixtures("topics")
 def test_a_transaction_that_hangs_is_found_with_the_command_that_ends_it(
     settings: Settings,
