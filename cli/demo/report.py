@@ -70,11 +70,12 @@ def say_second_act(found: KilledDispatcher) -> None:
 
 
 def say_third_act(found: RebuiltTables) -> None:
-    """Tell what became of emptied tables, and of an edited row."""
-    say(f"Act 3: all {found.tables} tables were emptied by hand: {found.rows_emptied:,} rows gone.")
+    """Tell what became of dropped tables, and of an edited row."""
+    say(f"Act 3: all {found.tables} tables were dropped by hand: {found.rows_before:,} rows gone.")
+    say(f"  `dispatcher migrate --recreate-missing` made {found.tables_made_again} again, empty.")
     say(
         f"  Rebuilt from the log beside the live tables in {found.rebuild_seconds:.1f} s: "
-        f"{found.rows_after:,} rows. The projector stood still for at most "
+        f"{found.rows_after:,} rows, every byte as before. The projector stood still for at most "
         f"{found.longest_swap_ms:.0f} ms, readers not at all."
     )
     say(f"  Verified field by field against the log: {found.differences_after} differences.")

@@ -66,10 +66,12 @@ def test_a_killed_dispatcher_loses_and_repeats_nothing(played: dict[str, Any]) -
     assert act["orders_in_ledger"] == act["orders_filled_in_log"]
 
 
-def test_emptied_tables_come_back_and_an_edited_row_is_named(played: dict[str, Any]) -> None:
+def test_dropped_tables_come_back_and_an_edited_row_is_named(played: dict[str, Any]) -> None:
     act = played["rebuilt_tables"]
 
-    assert act["rows_before"] == act["rows_emptied"] == act["rows_after"] > 1000
+    assert act["tables_made_again"] == act["tables"]
+    assert act["rows_before"] == act["rows_after"] > 1000
+    assert act["same_to_the_byte"]
     assert act["differences_after"] == 0
     [sentence] = act["found"]
     assert f"recommendation_id={act['edited_recommendation']}, account_name=tiny" in sentence
