@@ -1,4 +1,4 @@
-"""Projector, PostgreSQL and Kafka are killed at random; afterwards the tables are the log's."""
+"""Killed at random while two accounts append: afterwards the tables are what the logs say."""
 
 import os
 import random
@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from threading import Event
+from threading import Condition, Event, Thread
 from typing import Final, Literal, TypeAlias
 from uuid import uuid4
 
 import psycopg
 import pytest
+from confluent_kafka import KafkaException
 
 from consumers.cluster import Cluster
 from consumers.projector.verify import verify
@@ -20,22 +22,25 @@ from consumers.registry import RegistrySchemaSource
 from events.catalog import AnyEvent
 from events.codec import Codec
 from events.identifiers import AccountName
+from events.order import OrderFilled
 from migrations.apply import migrate
 from projections.catalog import PROJECTIONS
 from stack import servers
 from tests.projections.driving import rows
 from tests.projections.projecting import World
-from tests.projections.test_projector import traded
+from tests.projections.story import Log
 from tests.services import Services
 
 Victim: TypeAlias = Literal["projector", "backend", "postgres", "kafka"]
 SWEEP: Final = bool(os.environ.get("DISPATCHER_TEST_SWEEP"))
 KILLS: Final = 200 if SWEEP else 4
 PER_ROUND: Final = int(os.environ.get("DISPATCHER_TEST_PER_ROUND", "2500" if SWEEP else "12"))
-"""Executions between two kills, of two events each: a million events in a sweep."""
+"""Executions between two kills, of two events each, and half as many declines."""
 PER_TRANSACTION: Final = 2 if PER_ROUND < 100 else 100
 VICTIMS: Final[tuple[Victim, ...]] = ("projector", "backend", "postgres", "kafka")
 """A backend is the process that serves one connection: its death makes PostgreSQL start anew."""
+ACCOUNTS: Final = ("tiny", "large")
+DECLINED_FROM: Final = 10_000_000
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
 
 
@@ -48,7 +53,7 @@ def world(breakable: Services) -> Iterator[World]:
     migrate(dsn)
     source = RegistrySchemaSource(breakable.registry_url)
     world = World(Cluster(breakable.bootstrap_servers, f"{name}."), Codec(source), dsn)
-    world.create("tiny")
+    world.create(*ACCOUNTS)
     yield world
     source.close()
 
@@ -63,12 +68,15 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
     order = [VICTIMS[turn % len(VICTIMS)] for turn in range(KILLS)]
     chance.shuffle(order)
     projector = project(world, breakable, tmp_path)
+    in_the_midst = 0
     for turn, victim in enumerate(order):
-        told = traded("tiny", PER_ROUND, first=1 + PER_ROUND * turn)
-        for some in batched(told.events, PER_TRANSACTION):
-            world.write(told, some, together=True)
-        # anywhere in the work on what was written: at once, or after some of its rows are there
-        await_executed(world, PER_ROUND * turn + chance.randrange(PER_ROUND), projector)
+        writer = Writer(world, turn)
+        writer.start()
+        # anywhere in the work: right behind an append, or after some of its rows are there
+        written = writer.await_executions(chance.randrange(PER_ROUND // 2))
+        if chance.random() < 0.5:
+            await_executed(world, PER_ROUND * turn + chance.randrange(written + 1), projector)
+        in_the_midst += writer.is_alive()
         match victim:
             case "projector":
                 projector.kill()
@@ -79,16 +87,69 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
             case "postgres" | "kafka":
                 servers.kill(directory, victim)
                 servers.start(directory, victim)
+        writer.join()
+        assert writer.error is None
     await_executed(world, PER_ROUND * KILLS, projector)
     projector.kill()
     projector.wait(30)
     world.catch_up()
 
+    assert in_the_midst > KILLS / 2
     found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
 
     assert [one.differences for one in found] == [()] * len(PROJECTIONS)
     assert rows(world.database, "parked_events") == []
     assert executions(world.database) == PER_ROUND * KILLS
+
+
+class Writer(Thread):
+    """Appends a round's events to both accounts' logs, in turn, whatever is killed meanwhile."""
+
+    def __init__(self, world: World, turn: int) -> None:
+        super().__init__()
+        self.error: Exception | None = None
+        self._world = world
+        self._logs = [lived(account, turn) for account in ACCOUNTS]
+        self._written = 0
+        self._told = Condition()
+
+    def run(self) -> None:
+        try:
+            parts = [list(batched(log.events, PER_TRANSACTION)) for log in self._logs]
+            for somes in zip_longest(*parts, fillvalue=()):
+                for log, some in zip(self._logs, somes, strict=True):
+                    self._append(log, some)
+        except Exception as error:  # noqa: BLE001 -- the test asks for it
+            self.error = error
+
+    def await_executions(self, count: int) -> int:
+        """Return how many executions are in the logs, once they are `count` at least."""
+        with self._told:
+            assert self._told.wait_for(lambda: self._written >= count, timeout=120)
+            return self._written
+
+    def _append(self, log: Log, some: Sequence[AnyEvent]) -> None:
+        while some:
+            try:
+                self._world.write(log, some, together=True)
+            except KafkaException:
+                continue  # whether it was committed nobody knows: told twice it is still told once
+            break
+        with self._told:
+            self._written += sum(isinstance(event, OrderFilled) for event in some)
+            self._told.notify_all()
+
+
+def lived(account: str, turn: int) -> Log:
+    """Return an account's part of a round: two executions, a decline, and so on."""
+    log = Log(AccountName(account))
+    each = PER_ROUND // len(ACCOUNTS)
+    for number in range(1 + each * turn, 1 + each * (turn + 1)):
+        log.intended(number)
+        log.filled(number, "10", "100")
+        if number % 2:
+            log.declined(DECLINED_FROM + number)
+    return log
 
 
 def project(world: World, services: Services, directory: Path) -> "subprocess.Popen[bytes]":
@@ -98,8 +159,11 @@ def project(world: World, services: Services, directory: Path) -> "subprocess.Po
         f'topic_prefix = "{world.cluster.prefix}"\n'
         f'[registry]\nurl = "{services.registry_url}"\n'
         f'[postgres]\ndsn = "{world.database}"\n'
-        f'[accounts.{AccountName("tiny")}]\nmode = "SIMULATED"\npreset = "tiny"\n'
-        'start_from = "earliest"\nstarting_cash = 1000\n'
+        + "".join(
+            f'[accounts.{account}]\nmode = "SIMULATED"\npreset = "tiny"\n'
+            'start_from = "earliest"\nstarting_cash = 1000\n'
+            for account in ACCOUNTS
+        )
     )
     with (directory / "projector.log").open("ab") as output:
         return subprocess.Popen(
