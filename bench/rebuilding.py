@@ -38,7 +38,6 @@ from stack.up import StackAddresses
 _ACCOUNTS: Final = 8
 """So many logs share the events."""
 _PROCESSES: Final = 2
-_BLOCK: Final = 1 << 20
 _KIB_PER_MIB: Final = 1024
 _GROWING: Final = tuple(one for one in PROJECTIONS if one.finisher is not None)
 """Those whose rows grow with the log."""
@@ -53,6 +52,7 @@ def rebuilding(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
         Ground.prepared(addresses, *accounts) as ground,
         database(addresses) as dsn,
     ):
+        Path(directory).chmod(0o755)  # the server reads made-up rows there
         _fill(ground, size.records)
         told: dict[str, Any] = {
             "bootstrap_servers": ground.cluster.bootstrap_servers,
@@ -67,13 +67,13 @@ def rebuilding(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
         yield Figure(
             name=name,
             unit="events/s",
-            value=size.records / (done["seconds"] - swapped),
+            value=size.records / done["seconds"],
             floor=size.records / floor,
         )
         yield Figure(
-            name=f"{name}.with_swap",
+            name=f"{name}.without_swap",
             unit="events/s",
-            value=size.records / done["seconds"],
+            value=size.records / (done["seconds"] - swapped),
             floor=size.records / floor,
         )
         seconds = {"decode": decoded, "copy": copied, "index": indexed, "swap": swapped}
@@ -153,7 +153,7 @@ def _decode(told: tuple[Cluster, str, Partition, int]) -> int:
 
 
 def _copy_and_index(addresses: StackAddresses, dsn: str, directory: Path) -> tuple[float, float]:
-    """Return the seconds for a bare COPY of all rows, from files, and for their keys."""
+    """Return the seconds for a bare COPY of all rows, by the server from files, and for keys."""
     copied = indexed = 0.0
     with database(addresses) as empty:
         for projection in _GROWING:
@@ -196,14 +196,15 @@ def _copied_out(dsn: str, table: str, directory: Path) -> tuple[Path, Sequence[s
 
 
 def _copy_in(session: Session, file: Path, columns: Sequence[str]) -> None:
+    """Let the server read the file itself: no client is quicker."""
     connection = session.connection()
     connection.execute("SET statement_timeout = 0")
-    query = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(file.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    query = sql.SQL("COPY {} ({}) FROM {}").format(
+        sql.Identifier(file.name),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Literal(str(file)),
     )
-    with file.open("rb") as rows, connection.cursor() as cursor, cursor.copy(query) as copy:
-        while block := rows.read(_BLOCK):
-            copy.write(block)
+    connection.execute(query)
 
 
 def _fill(ground: Ground, count: int) -> None:
