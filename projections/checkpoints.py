@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from projections.faults import CheckpointLost, CheckpointRewound
-from projections.session import Connection
+from projections.session import Connection, Cursor
 
 Partition: TypeAlias = tuple[str, int]
 """A topic and a partition of it."""
@@ -49,8 +49,14 @@ def move(connection: Connection, projection: str, *, known: Offsets, to: Offsets
         CheckpointLost: At least one stands further on: another projector was here.
         CheckpointRewound: None stands further on, at least one further back.
     """
+    moved = ask_to_move(connection, projection, known=known, to=to)
+    check_moved(connection, moved.rowcount, projection, known=known, to=to)
+
+
+def ask_to_move(connection: Connection, projection: str, *, known: Offsets, to: Offsets) -> Cursor:
+    """Send what `move` does; the answer's row count is for `check_moved`."""
     topics, numbers, before, after = _columns(known, to)
-    moved = connection.execute(
+    return connection.execute(
         """
         UPDATE projection_checkpoints AS c
         SET next_offset = m.next_offset
@@ -62,7 +68,13 @@ def move(connection: Connection, projection: str, *, known: Offsets, to: Offsets
           AND c.next_offset = m.known_offset
         """,
         (topics, numbers, before, after, projection),
-    ).rowcount
+    )
+
+
+def check_moved(
+    connection: Connection, moved: int, projection: str, *, known: Offsets, to: Offsets
+) -> None:
+    """Raise what `move` raises unless all have `moved`."""
     if moved == len(to):
         return
     found = read(connection, projection, to)

@@ -5,7 +5,7 @@ before the event is parked, so that recording it never needs the transaction tha
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,14 +25,16 @@ from projections.faults import (
 from projections.folding import RECORDS_AT_ONCE_MAX, Folds, Past, Standing
 from projections.parking import (
     FailureRecorder,
+    ask_parked_topics,
     park,
     parked_row,
     parked_topics,
     projection_failed,
+    topics_in,
 )
 from projections.prepared import Prepared, Stretch, prepare
 from projections.projection import Projection
-from projections.ready import is_news, write
+from projections.ready import Ready, ask_known, write
 from projections.record import Record
 from projections.session import Connection, Session
 
@@ -233,9 +235,9 @@ class Engine:
     def _transact(self, batch: Prepared, goal: Offsets) -> Applied:
         """Write `batch` in one transaction, events of waiting topics behind what they wait for."""
         to = {**batch.after, **goal}
-        with self._transaction(to) as connection:
-            clear, waiting = batch.split(parked_topics(connection, self.projection.name))
-            if not is_news(connection, clear.ready()):
+        with self._transaction(to, batch.promised) as (connection, stuck, is_known):
+            clear, waiting = batch.split(stuck)
+            if is_known:
                 clear = clear.merging()
             rows, ahead = self._folds.told(clear.records, known=self._known, to=to)
             summed = render(self.projection, rows)
@@ -260,18 +262,31 @@ class Engine:
             raise FailureNotRecorded(
                 f"a failure of projection {self.projection.name!r} could not be recorded: {unheard}"
             ) from unheard
-        with self._transaction({**batch.after, **goal}) as connection:
+        with self._transaction({**batch.after, **goal}) as (connection, _, _):
             park(connection, [parked_row(self.projection.name, record, failure)])
         return Applied(failed=1)
 
     @contextmanager
-    def _transaction(self, to: Offsets) -> Iterator[Connection]:
-        """Hold a transaction that moves the checkpoints first, and so their rows' locks."""
+    def _transaction(
+        self, to: Offsets, promised: Ready | None = None
+    ) -> Iterator[tuple[Connection, frozenset[str], bool]]:
+        """Hold a transaction that moves the checkpoints first, and so their rows' locks.
+
+        It comes with the topics of which something waits, and whether anything of what is
+        `promised` is in the tables already. All of this is one round trip.
+        """
+        name, known = self.projection.name, self._known
         with self._answered() as doubtful:
             connection = self._session.connection(self.projection.stages)
-            with connection.transaction():
-                checkpoints.move(connection, self.projection.name, known=self._known, to=to)
-                yield connection
+            with ExitStack() as stack:
+                with connection.pipeline():
+                    stack.enter_context(psycopg.Transaction(connection))  # outlives the pipeline
+                    moved = checkpoints.ask_to_move(connection, name, known=known, to=to)
+                    parked = ask_parked_topics(connection, name)
+                    found = ask_known(connection, promised) if promised else None
+                checkpoints.check_moved(connection, moved.rowcount, name, known=known, to=to)
+                is_known = found is not None and found.fetchone() != (0,)
+                yield connection, topics_in(parked), is_known
                 doubtful.update(to)
         self._known.update(to)
 

@@ -11,7 +11,7 @@ from events.projection import ProjectionFailed
 from projections.dead_letters import headers_json
 from projections.failures import failure_id
 from projections.record import Record, account_of
-from projections.session import Connection, copy_in
+from projections.session import Connection, Cursor, copy_in
 from projections.stage import Json, columns_of, copy_text
 
 _ERROR_LENGTH_MAX: Final = 2000
@@ -85,10 +85,19 @@ def parked_topics(connection: Connection, projection: str) -> frozenset[str]:
 
     A topic is one account's log, or belongs to no account and waits as a whole.
     """
-    found = connection.execute(
+    return topics_in(ask_parked_topics(connection, projection))
+
+
+def ask_parked_topics(connection: Connection, projection: str) -> Cursor:
+    """Send what `parked_topics` asks; the answer is for `topics_in`."""
+    return connection.execute(
         "SELECT DISTINCT topic FROM parked_events WHERE projection = %s", (projection,)
     )
-    return frozenset(str(topic) for (topic,) in found)
+
+
+def topics_in(answer: Cursor) -> frozenset[str]:
+    """Return the topics that PostgreSQL answered."""
+    return frozenset(str(topic) for (topic,) in answer)
 
 
 def park(connection: Connection, rows: Sequence[ParkedRow]) -> None:

@@ -98,6 +98,12 @@ class Prepared:
             raise self._ready
         return self._ready
 
+    @property
+    def promised(self) -> Ready:
+        """What is `ready`; nothing where that cannot be."""
+        self.render()
+        return self._ready if isinstance(self._ready, Ready) else Ready({})
+
     def merging(self) -> "Prepared":
         """Return the same, to be written by merges alone."""
         return self._part(self._stretch, by_merges=True)

@@ -9,7 +9,7 @@ from psycopg import sql
 from projections.apply import Texts, merge, render, together
 from projections.finished import Lines
 from projections.projection import Projection
-from projections.session import Connection, copy_in
+from projections.session import Connection, Cursor, copy_in
 from projections.stage import Row
 
 
@@ -52,16 +52,16 @@ def finish(projection: Projection, by_topic: Mapping[str, Sequence[Row]]) -> Rea
     return Ready(render(projection, left), finished, keys, known_sql)
 
 
-def is_news(connection: Connection, ready: Ready) -> bool:
-    """Say whether the tables hold nothing yet of what is finished.
+def ask_known(connection: Connection, ready: Ready) -> Cursor | None:
+    """Ask how much of what is finished the tables hold; None where there is nothing to ask.
 
     Nobody else writes it meanwhile: the caller holds the lock of the partitions' checkpoints.
     """
     if not ready.keys:
-        return True
+        return None
     accounts, keys = zip(*ready.keys, strict=True)
     told = {"accounts": list(accounts), "keys": list(keys)}
-    return connection.execute(sql.SQL(ready.known_sql), told).fetchone() == (0,)
+    return connection.execute(sql.SQL(ready.known_sql), told)
 
 
 def write(connection: Connection, projection: Projection, ready: Ready, summed: Texts) -> None:

@@ -9,6 +9,7 @@ from projections.faults import unavailable
 from projections.stage import Stage
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+Cursor: TypeAlias = psycopg.Cursor[tuple[object, ...]]
 
 _CONNECT_TIMEOUT_S: Final = 5
 _SETTINGS: Final = """
