@@ -15,9 +15,9 @@ from events.recommendation import RecommendationIssued
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.world import World, fresh_advice
 
-QUICK: Final = """session_timeout_ms = 1500
-submit_window_ms = 500
-answer_within_ms = 900
+QUICK: Final = """session_timeout_ms = 2500
+submit_window_ms = 1000
+answer_within_ms = 1400
 """
 HTTP_DEADLINE_MS: Final = 400
 PATIENCE_S: Final = 30.0

@@ -12,7 +12,7 @@ from events.account import AccountHalted
 from events.catalog import LogEvent
 from events.command import CommandKind
 from events.decision import RecommendationDeclined
-from events.order import OrderCanceled, OrderIntended
+from events.order import OrderCanceled, OrderIntended, OrderResent
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.commands import all_of, await_one, command
 from tests.dispatcher.paper import Desk, a_desk, advice
@@ -55,11 +55,14 @@ def decided(events: list[LogEvent]) -> list[int | None]:
 
 
 def sent_late(desk: Desk, events: list[LogEvent]) -> list[dict[str, Any]]:
-    """Return the POSTs that came in after their window had passed."""
+    """Return the POSTs that came in after their last window had passed."""
     until_ns = {
         intent.terms.client_order_id: intent.submit_before.timestamp() * 1e9
         for intent in intents(events)
     }
+    # What a busy machine kept back until its window had passed was announced once more.
+    for resent in all_of(events, OrderResent):
+        until_ns[resent.client_order_id] = resent.submit_before.timestamp() * 1e9
     return [
         post
         for post in desk.alpaca.posts()
@@ -93,7 +96,8 @@ def test_a_burst_goes_out_in_order_at_the_brokers_rate_and_what_went_stale_does_
     # and: nobody was turned away, and nothing was sent too late
     assert 429 not in statuses(desk)
     assert sent_late(desk, events) == []
-    assert len(desk.alpaca.posts()) == len(intents(events)) > ONE_MINUTES_ORDERS
+    posted = [post["client_order_id"] for post in desk.alpaca.posts()]
+    assert len(set(posted)) == len(posted) > ONE_MINUTES_ORDERS
 
     # and: what went stale waiting says so, and no market was asked about it
     stale = all_of(events, RecommendationDeclined)
