@@ -17,7 +17,7 @@ from events.order import (
 from tests.dispatcher.held_dispatcher import Trouble
 from tests.dispatcher.world import World, ends, fresh_advice
 
-QUICK = "session_timeout_ms = 1500\nsubmit_window_ms = 500\nanswer_within_ms = 900"
+QUICK = "session_timeout_ms = 2500\nsubmit_window_ms = 1000\nanswer_within_ms = 1400"
 STORIES: Sequence[tuple[Trouble, list[type[LogEvent]]]] = (
     (
         Trouble.BREAKS_AFTER_ACCEPTING,
