@@ -18,18 +18,23 @@ PAUSE_S_MAX: Final = 5.0
 
 
 class Identity:
-    """Asks `broker` until it has said whose account it is; `check` raises where it is another."""
+    """Asks `broker` until it has said whose account it is; `check` raises where it is another.
+
+    `refused` is told what the broker says where it does not know our key, before that is raised.
+    """
 
     def __init__(
         self,
         broker: Broker,
         check: Callable[[BrokerAccount], None],
         elapsed_s: Callable[[], float],
+        refused: Callable[[str], None],
     ) -> None:
         """Know nothing, and ask for it."""
         self._broker = broker
         self._check = check
         self._elapsed_s = elapsed_s
+        self._refused = refused
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="identify")
         self._asked: Future[BrokerAccount] | None = None
         self._ask_at_s = elapsed_s()
@@ -55,6 +60,7 @@ class Identity:
         try:
             self._check(asked.result())
         except CredentialsRefused as error:
+            self._refused(str(error))
             raise ConfigurationError(f"the broker refuses our credentials: {error}") from error
         except BrokerUnavailable as error:
             get_log().warning("broker_unavailable", error=str(error))

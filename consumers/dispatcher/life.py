@@ -10,6 +10,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
+from accounts.halting import halt_after_refused_credentials
 from accounts.state import AccountState
 from brokers.books import KeepsBooks
 from brokers.broker import Broker, BrokerAccount
@@ -275,6 +276,14 @@ class Dispatcher:
         self._go_by_history(state)
         simulated = self._account.mode is ExecutionMode.SIMULATED
         glass = self._with.glass
+
+        def refused(said: str) -> None:
+            """Whoever has the seat traded with that key: a new one alone does not go on."""
+            now = clock.now()
+            halt = halt_after_refused_credentials(self._log.state, said, decider.author, now)
+            if halt is not None:
+                append(halt)
+
         orders = Orders(self._with.broker, clock, simulated=simulated, glass=glass.reason)
         tenure = Tenure(
             self._log,
@@ -285,7 +294,7 @@ class Dispatcher:
             self._recommendations,
             commands=self._commands,
             commanding=Commanding(decider, glass),
-            identity=Identity(self._with.broker, self._check_account, clock.elapsed_s),
+            identity=Identity(self._with.broker, self._check_account, clock.elapsed_s, refused),
             reconciler=self._reconciler(),
         )
         append = tenure.appending.append

@@ -57,6 +57,37 @@ def test_a_broker_that_is_down_at_the_start_holds_up_no_halt_and_no_decline(desk
     assert len(desk.orders(account)) == 1
 
 
+def test_a_key_that_is_refused_in_the_seat_halts_until_somebody_resumes(desk: Desk) -> None:
+    # given: an account that has been opened, started while the broker is down
+    account = desk.open_account()
+    desk.run(account)
+    desk.alpaca.refuse_connections()
+    desk.publish(advice(1))
+
+    def come_back_without_knowing_the_key() -> None:
+        await_number(desk.world, account, DispatcherStarted, 2)
+        desk.alpaca.fault(method="GET", path="/v2/account", times=None, answer="body", status=401)
+        desk.alpaca.accept_connections()
+
+    meanwhile = Thread(target=come_back_without_knowing_the_key)
+    meanwhile.start()
+
+    # when
+    with pytest.raises(ConfigurationError, match="refuses our credentials"):
+        desk.run(account)
+    meanwhile.join()
+
+    # then
+    [halt] = [one for one in desk.world.log(account) if isinstance(one, AccountHalted)]
+    assert "refuses our credentials" in halt.reason
+
+    # and: a repaired key alone does not trade
+    desk.alpaca.clear_faults()
+    desk.run(account)
+    assert desk.orders(account) == []
+    assert ends(desk.world.log(account)) == {1: 1}
+
+
 def test_nothing_is_sent_before_the_broker_has_named_the_account(desk: Desk) -> None:
     # given: two accounts that have been opened, one of them started while the broker is down
     accounts = [desk.open_account(), desk.open_account()]
