@@ -19,6 +19,7 @@ from events.codec import Codec
 from migrations.apply import migrate
 from stack.alpaca_server.control import AlpacaControl
 from stack.alpaca_server.running import running_alpaca
+from tests.accounts.machine.ground import SEED
 from tests.dispatcher.world import World
 from tests.parallel import Scheduling, SharedServices, ask, dear_first
 from tests.services import Kind, Services, ready_services
@@ -30,6 +31,11 @@ hypothesis_settings.load_profile("project")
 configure_logs(log_format=LogFormat.CONSOLE)
 
 SHARED = pytest.StashKey[SharedServices]()
+
+
+def pytest_report_header() -> str:
+    """Say it where several workers, whose output nobody sees, cannot hide it."""
+    return f"histories of an account: DISPATCHER_TEST_SEED={SEED}"
 
 
 @pytest.hookimpl(optionalhook=True)

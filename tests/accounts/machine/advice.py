@@ -120,6 +120,9 @@ class Advised(Orders):
         self.happened["entry"] += 1
         assert status is TradingStatus.ACTIVE
         assert not before.is_open(terms.symbol)
+        cost = terms.worst_price * terms.quantity * terms.multiplier
+        assert cost == terms.reserved_notional <= LIMITS.max_order_notional
+        assert cost <= before.cash - before.reserved
         assert self.state.exposure <= LIMITS.max_notional_exposure
         assert self.state.open_position_count <= LIMITS.max_open_positions
 

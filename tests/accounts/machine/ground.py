@@ -1,5 +1,6 @@
 """One account and its log: what every step of a history stands on."""
 
+import os
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -21,6 +22,8 @@ from events.recommendation import RecommendationIssued
 from tests.accounts.machine.brokerage import Brokerage
 from tests.builders import NOW, an_opening
 
+SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
+"""Of the two thousand histories: another one tells others."""
 LIMITS: Final = replace(
     LARGE,
     max_open_positions=3,
@@ -61,7 +64,7 @@ class Ground(RuleBasedStateMachine):
         self.brokerage = Brokerage()
         self.advice: list[RecommendationIssued] = []
         self.intents: dict[str, OrderIntended] = {}
-        self.snapshot = (dump(self.state), 0)
+        self.snapshot = self.step_before = (dump(self.state), 0)
         self.day_began: tuple[date, Decimal] | None = None
         self.changes = 0
         self.beyond_us = False  # a trade elsewhere: what no limit can hold back

@@ -127,6 +127,14 @@ class Trading(Advised):
         assert self.state.orders_on(day) == self.orders_today()
         assert self.state.orders_within_minute(self.now) == self.orders_within_minute()
 
+    @invariant()
+    def a_snapshot_of_the_step_before_and_what_was_told_since_lead_here(self) -> None:
+        text, length = self.step_before
+        if length == len(self.log):
+            return
+        assert fold(self.log[length:], load(text)) == self.state
+        self.step_before = (dump(self.state), len(self.log))
+
     def teardown(self) -> None:
         text, length = self.snapshot
         assert fold(self.log) == self.state
