@@ -100,6 +100,14 @@ class AlpacaPaperBroker:
         """
         return reports_in(self._since(moment))
 
+    def missed_since(self, moment: datetime) -> list[OrderReport]:
+        """Return what may have happened to any order since `moment`: created since, or filled.
+
+        Those that cannot be told as ours are stand in `books` alone.
+        """
+        found = self._since(moment)
+        return reports_in([*found, *self._filled_since(moment, found)])
+
     def fills_since(self, moment: datetime) -> list[tuple[BrokerOrderId, Fill]]:
         """Return the fills at or after `moment`, oldest first."""
         fills = []
@@ -171,6 +179,7 @@ class AlpacaPaperBroker:
         """Return everything that reconciling needs, orders and activities since `since`."""
         account = self.account()
         found = [*listed(self.http, status="open"), *self._since(since)]
+        found += self._filled_since(since, found)
         orders = {order.broker_order_id: order for order in reports_in(found)}
         unread = {order.broker_order_id: order for order in unread_in(found)}
         activities = [
@@ -191,7 +200,7 @@ class AlpacaPaperBroker:
         """Begin to hear the account's trade updates; see `Broker.listen`."""
         self.hush()
         if self._stream is not None:
-            self._heard = self._stream(self.orders_since)
+            self._heard = self._stream(self.missed_since)
             self._heard.listen()
 
     def hush(self) -> None:
@@ -218,6 +227,18 @@ class AlpacaPaperBroker:
 
     def _since(self, moment: datetime) -> list[Any]:
         return listed(self.http, status="all", nested="true", after=_time(moment))
+
+    def _filled_since(self, moment: datetime, known: list[Any]) -> list[Any]:
+        """Return the orders that filled since `moment`, but for those that are `known`.
+
+        A FILL activity carries no id of ours, and may be told twice: it only says which order to
+        ask for, whose cumulative quantity is what counts.
+        """
+        told = {one.get("id") for one in known}
+        told |= {leg.get("id") for one in known for leg in one.get("legs") or ()}
+        filled = {order for order, _ in self.fills_since(moment)} - told
+        paths = [f"/v2/orders/{_path_id(order)}" for order in sorted(filled)]
+        return [_whole(self.http.get(path, nested="true"), "order") for path in paths]
 
 
 def _nested(found: Any, report: OrderReport) -> OrderReport:  # noqa: ANN401 -- a foreign body

@@ -1,8 +1,9 @@
 """Alpaca's trade updates: what became of orders, told as it happens, on a websocket of its own.
 
 The stream repeats nothing after a reconnect, so each connection begins by asking for every order
-since a moment before the last word. What is told twice, late or out of order does no harm: a report
-carries cumulative figures, and the log takes up what it does not know yet.
+that is new or has filled since a moment before the last word. What is told twice, late or out of
+order does no harm: a report carries cumulative figures, and the log takes up what it does not know
+yet.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ OVERLAP: Final = timedelta(minutes=5)
 """How far before the last word a new connection asks back: clocks differ, and words are late."""
 
 Backfill: TypeAlias = Callable[[datetime], list[OrderReport]]
-"""Returns every order that was created since a time, or raises `BrokerUnavailable`."""
+"""Returns every order that was created or filled since a time, or raises `BrokerUnavailable`."""
 
 
 class TradeUpdates:

@@ -31,22 +31,27 @@ def orders_locked(dsn: str) -> Iterator[None]:
 
 
 def test_a_projector_reads_on_while_postgresql_works(world: World) -> None:
-    world.write(traded("tiny", 2))
     projector = Projector(replace(world.settings(), poll_timeout_ms=1), world.codec)
     projector.prepare(Event())
     try:
+        # given: the ends of empty topics, which come as batches of their own, are behind it
+        step_until(projector, lambda: projector.progress.caught_up and not projector.is_writing)
+        before = projector.progress
+        world.write(traded("tiny", 2))
+
+        # when
         with orders_locked(world.database):
             step_until(projector, lambda: projector.is_writing)
             wait_until_blocked(world.database)
 
-            assert projector.progress.applied == 0
-            assert not projector.progress.caught_up
+            # then
+            assert projector.progress == before
             assert not projector.has_reached({})
         projector.settle()
 
         assert not projector.is_writing
-        assert projector.progress.applied > 0
-        step_until(projector, lambda: projector.progress.caught_up)
+        assert projector.progress.applied > before.applied
+        step_until(projector, lambda: len(executed(world.database)) == 2)
     finally:
         projector.close()
 
