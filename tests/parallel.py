@@ -31,7 +31,10 @@ BREAK_SERVICES: Final = frozenset(
 )
 """Files whose tests want `breakable`."""
 
-DEAR_FIRST: Final = ("acceptance", "bench", "dispatcher", "projections", "stack", "cli", "brokers")
+DEAR_FIRST: Final = (
+    *("acceptance", "histories", "bench", "dispatcher", "projections", "stack", "cli", "doctor"),
+    "brokers",
+)
 """Folders whose tests take seconds; those of milliseconds then fill the gaps at the end."""
 
 Door = tuple[str, bytes]

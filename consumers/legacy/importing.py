@@ -169,7 +169,10 @@ class Importer:
             plan.not_imported.append(NotImported(row=row, verdict=where, faults=judged.faults))
 
     def _check(self, account: AccountSettings) -> None:
-        opened = self._logs[account.account].opened
+        log = self._logs[account.account]
+        if log.opened is None:
+            log.read_all()  # its opening may be committed a moment before readers see it
+        opened = log.opened
         if opened is None:
             raise Refused(
                 f"account {account.name} has never been opened: its log must begin with what it "

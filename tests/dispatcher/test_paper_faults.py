@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from consumers.clock import SystemClock
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded
 from events.catalog import LogEvent
 from events.command import CommandKind
@@ -94,7 +95,8 @@ def test_an_order_that_never_arrived_is_sent_again_once_that_is_proven(
 
 
 def test_a_broker_that_turns_an_order_away_for_now_is_asked_again(desk: Desk) -> None:
-    desk.alpaca.fault(**TOO_MANY)
+    reset = int(SystemClock().now().timestamp()) + 2  # its own would be a minute's end away
+    desk.alpaca.fault(**TOO_MANY, headers={"X-RateLimit-Reset": str(reset)})
 
     assert played(desk, posts=2) == TURNED_AWAY
 
