@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from consumers.clock import SystemClock
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded
 from events.catalog import LogEvent
 from events.command import CommandKind
@@ -95,8 +94,8 @@ def test_an_order_that_never_arrived_is_sent_again_once_that_is_proven(
 
 
 def test_a_broker_that_turns_an_order_away_for_now_is_asked_again(desk: Desk) -> None:
-    reset = int(SystemClock().now().timestamp()) + 2  # its own would be a minute's end away
-    desk.alpaca.fault(**TOO_MANY, headers={"X-RateLimit-Reset": str(reset)})
+    desk.alpaca.rate_limit(200, window_s=2)  # the reset that it names is near
+    desk.alpaca.fault(**TOO_MANY)
 
     assert played(desk, posts=2) == TURNED_AWAY
 
