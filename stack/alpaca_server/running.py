@@ -33,14 +33,16 @@ def running_alpaca(
 
         stopper = _Stopper()
         loop_box.append(stopper)
-        await serve(
-            port=port,
-            control_port=control_port,
-            journal=journal,
-            stopped=stopper.stopped,
-            ready=listens.set,
-        )
-        await _let_go_of_latecomers()
+        try:
+            await serve(
+                port=port,
+                control_port=control_port,
+                journal=journal,
+                stopped=stopper.stopped,
+                ready=listens.set,
+            )
+        finally:
+            await _let_go_of_latecomers()
 
     def live() -> None:
         try:

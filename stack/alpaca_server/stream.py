@@ -6,6 +6,7 @@ As at Alpaca nothing is repeated for those who were away, and order is not promi
 import asyncio
 import json
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +82,8 @@ class Stream:
             if abruptly and transport is not None:
                 transport.shutdown(2)
             else:
-                await listener.socket.close(code=_GOING_AWAY)
+                with suppress(ConnectionError):  # who is gone need not be told
+                    await listener.socket.close(code=_GOING_AWAY)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one listener until it goes or is cut off."""
