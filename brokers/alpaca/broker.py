@@ -14,7 +14,7 @@ from brokers.alpaca.bodies import (
     read,
 )
 from brokers.alpaca.order_lists import listed, reports_in, unread_in
-from brokers.alpaca.orders import order_body
+from brokers.alpaca.orders import make_ready, order_body
 from brokers.alpaca.post_answers import accepted
 from brokers.alpaca.transport import AlpacaHttp, said
 from brokers.alpaca.updates import Backfill, TradeUpdates
@@ -51,6 +51,8 @@ class AlpacaPaperBroker:
         self.http: Final = http
         self._stream = stream
         self._heard: TradeUpdates | None = None
+        if stream is not None:
+            make_ready()  # whoever listens trades, too
 
     def submit(self, request: OrderRequest) -> OrderReport:
         """Place an order; see `Broker.submit`."""
