@@ -26,6 +26,7 @@ BREAK_SERVICES: Final = frozenset(
         "tests/acceptance/test_postgres_outage.py",
         "tests/dispatcher/test_break_glass.py",
         "tests/dispatcher/test_hand_over.py",
+        "tests/projections/test_full_disk.py",
         "tests/projections/test_kills.py",
     }
 )

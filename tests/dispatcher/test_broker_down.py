@@ -66,7 +66,9 @@ def test_a_key_that_is_refused_in_the_seat_halts_until_somebody_resumes(desk: De
 
     def come_back_without_knowing_the_key() -> None:
         await_number(desk.world, account, DispatcherStarted, 2)
-        desk.alpaca.fault(method="GET", path="/v2/account", times=None, answer="body", status=401)
+        said = '{"message":"unauthorized."}'
+        at = {"method": "GET", "path": "/v2/account"}
+        desk.alpaca.fault("body", status=401, body=said, times=None, **at)
         desk.alpaca.accept_connections()
 
     meanwhile = Thread(target=come_back_without_knowing_the_key)

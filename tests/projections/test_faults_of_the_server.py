@@ -1,6 +1,5 @@
-"""A full disk, a deadlock, a lock, connections cut: nothing is parked, all is caught up alone."""
+"""A deadlock, a lock, connections cut: nothing is parked, all is caught up alone."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -15,15 +14,9 @@ from events.codec import Codec
 from migrations.apply import migrate
 from migrations.files import FOLDER
 from projections.catalog import PROJECTIONS
-from projections.executions import EXECUTIONS
-from projections.faults import DatabaseUnavailable
-from tests.projections.driving import Driver, rows
+from tests.projections.driving import rows
 from tests.projections.projecting import Running, World, projecting
 from tests.projections.test_projector import executed, run, traded
-
-FULL = Path("/dev/full")
-"""Whatever is written to it finds no space left."""
-DISK_FULL = "53100"
 
 
 @pytest.fixture
@@ -57,44 +50,6 @@ def ask(connection: psycopg.Connection[Any], query: str) -> Any:  # noqa: ANN401
 def await_sql(connection: psycopg.Connection[Any], condition: str) -> None:
     while not ask(connection, condition):
         pass
-
-
-@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
-def test_while_the_disk_is_full_nothing_is_parked_and_with_space_again_the_tables_catch_up(
-    world: World, operator: psycopg.Connection[Any]
-) -> None:
-    directory = Path(ask(operator, "SELECT current_setting('data_directory')"))
-    path = ask(operator, "SELECT pg_relation_filepath('dispatch_fills')")
-    file, aside = directory / path, directory / f"{path}.aside"
-    if not os.access(directory, os.W_OK):
-        pytest.skip("PostgreSQL's files are somebody else's")
-    file.rename(aside)
-    file.symlink_to(FULL)
-    try:
-        driver = Driver(world.database, EXECUTIONS)
-        with pytest.raises(DatabaseUnavailable) as full:
-            driver.apply(traded("tiny", 1).records())
-        driver.close()
-        assert full.value.sqlstate == DISK_FULL
-        with projecting(world) as running:
-            world.write(traded("tiny", 3))
-            running.wait_until(lambda progress: "executions" in progress.interrupted)
-            assert rows(world.database, "parked_events") == []
-
-            file.unlink()
-            aside.rename(file)
-            run(
-                world.database,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                " AND application_name = 'dispatcher-projector'",
-            )  # they hold the full file open
-
-            require_nothing_parked_and_all_there(world, running, 3)
-    finally:
-        if aside.exists():
-            file.unlink()
-            aside.rename(file)
 
 
 def test_a_deadlock_with_somebody_else_s_transaction_parks_nothing_and_the_batch_goes_on(

@@ -68,15 +68,16 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
     order = [VICTIMS[turn % len(VICTIMS)] for turn in range(KILLS)]
     chance.shuffle(order)
     projector = project(world, breakable, tmp_path)
-    in_the_midst = 0
     for turn, victim in enumerate(order):
-        writer = Writer(world, turn)
-        writer.start()
         # anywhere in the work: right behind an append, or after some of its rows are there
-        written = writer.await_executions(chance.randrange(PER_ROUND // 2))
+        midst = chance.randrange(PER_ROUND // 2)
+        writer = Writer(world, turn, midst)
+        writer.start()
+        written = writer.await_executions(midst)
         if chance.random() < 0.5:
             await_executed(world, PER_ROUND * turn + chance.randrange(written + 1), projector)
-        in_the_midst += writer.is_alive()
+        assert writer.is_alive()
+        writer.go_on()
         match victim:
             case "projector":
                 projector.kill()
@@ -94,7 +95,6 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
     projector.wait(30)
     world.catch_up()
 
-    assert in_the_midst > KILLS / 2
     found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
 
     assert [one.differences for one in found] == [()] * len(PROJECTIONS)
@@ -103,11 +103,16 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
 
 
 class Writer(Thread):
-    """Appends a round's events to both accounts' logs, in turn, whatever is killed meanwhile."""
+    """Appends a round's events to both accounts' logs, in turn, whatever is killed meanwhile.
 
-    def __init__(self, world: World, turn: int) -> None:
+    Behind `midst` executions it waits until it is to `go_on`: as somebody is killed.
+    """
+
+    def __init__(self, world: World, turn: int, midst: int) -> None:
         super().__init__()
         self.error: Exception | None = None
+        self._midst = midst
+        self._goes_on = Event()
         self._world = world
         self._logs = [lived(account, turn) for account in ACCOUNTS]
         self._written = 0
@@ -121,6 +126,9 @@ class Writer(Thread):
                     self._append(log, some)
         except Exception as error:  # noqa: BLE001 -- the test asks for it
             self.error = error
+
+    def go_on(self) -> None:
+        self._goes_on.set()
 
     def await_executions(self, count: int) -> int:
         """Return how many executions are in the logs, once they are `count` at least."""
@@ -138,6 +146,8 @@ class Writer(Thread):
         with self._told:
             self._written += sum(isinstance(event, OrderFilled) for event in some)
             self._told.notify_all()
+        if self._written >= self._midst:
+            assert self._goes_on.wait(120)
 
 
 def lived(account: str, turn: int) -> Log:
