@@ -14,6 +14,7 @@ from events.command import CommandKind
 from events.decision import RecommendationDeclined
 from events.order import OrderCanceled, OrderIntended, OrderResent
 from stack.alpaca_server.control import AlpacaControl
+from tests.dispatcher import world as the_world
 from tests.dispatcher.commands import all_of, await_one, command
 from tests.dispatcher.paper import Desk, a_desk, advice
 from tests.dispatcher.test_paper_updates import until
@@ -22,6 +23,9 @@ from tests.dispatcher.world import ANY_NUMBER_OF_ORDERS, World, ends, intents
 PER_MINUTE = 200
 MINUTE_S = 12
 """What a minute is here, for the fake and for our own count."""
+
+PATIENCE_S = 240.0
+"""Five hundred ends take their time where other tests run beside it."""
 
 ONE_MINUTES_ORDERS = (PER_MINUTE - rate.KEPT_FREE) // 2
 
@@ -33,6 +37,7 @@ fixed_notional = 150
 @pytest.fixture
 def desk(world: World, alpaca: AlpacaControl, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr(rate, "WINDOW_S", float(MINUTE_S))
+    monkeypatch.setattr(the_world, "PATIENCE_S", PATIENCE_S)
     with a_desk(world, alpaca) as desk:
         desk.alpaca.rate_limit(PER_MINUTE, window_s=MINUTE_S)
         yield desk
