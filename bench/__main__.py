@@ -146,16 +146,18 @@ def main(arguments: list[str]) -> int:
         plan["rebuild"] = [Size(asked.records, 1)]
     if asked.only is not None:
         plan = {name: plan[name] if name in _ALONE[asked.only] else [] for name in plan}
-    if asked.only in (None, "decide"):
-        note(deciding(_DECIDING_ROUNDS))
-    if asked.only != "decide":
-        with services() as addresses:
-            register(addresses.registry_url)
-            note(measure(addresses, plan))
-    found = as_json(figures)
-    sys.stdout.write(as_table(found))
-    if asked.json is not None:
-        asked.json.write_text(dump(found), encoding="utf-8")
+    try:
+        if asked.only in (None, "decide"):
+            note(deciding(_DECIDING_ROUNDS))
+        if asked.only != "decide":
+            with services() as addresses:
+                register(addresses.registry_url)
+                note(measure(addresses, plan))
+    finally:  # what took hours is told, whatever ended it
+        found = as_json(figures)
+        sys.stdout.write(as_table(found))
+        if asked.json is not None:
+            asked.json.write_text(dump(found), encoding="utf-8")
     return 0
 
 

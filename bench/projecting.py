@@ -32,7 +32,7 @@ _STAND_IN_TEXT: Final = str(_STAND_IN).encode()
 _Place: TypeAlias = tuple[int, list[tuple[str, bytes]]]
 _KEYS: Final = {
     "stage_order_intents": "account_name, client_order_id",
-    "stage_order_states": "account_name, client_order_id",
+    "stage_order_states": "account_name, client_order_id, state",
     "stage_fills": "account_name, client_order_id, fill_key",
     "stage_decisions": "recommendation_id, account_name",
     "stage_statuses": "recommendation_id, account_name, status_offset",

@@ -50,7 +50,7 @@ class FaultControl:
         client_order_id: str | None = None,
         *,
         lookups: int | None = None,
-        seconds: int | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Let look-ups not find an order (None: each) so often, or so long after its acceptance."""
         self.say("hide", client_order_id=client_order_id, lookups=lookups, seconds=seconds)

@@ -104,7 +104,7 @@ class ControlRoutes:
         self,
         client_order_id: str | None = None,
         lookups: int | None = None,
-        seconds: int | None = None,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         self._house.hidden.hide(client_order_id, lookups=lookups, seconds=seconds)
         return {}

@@ -100,10 +100,10 @@ class Hidden:
     """Orders that exist but cannot be found yet: the look-ups of a store that lags."""
 
     def __init__(self) -> None:
-        self._rules: list[tuple[str | None, int | None, int | None]] = []
+        self._rules: list[tuple[str | None, int | None, float | None]] = []
 
     def hide(
-        self, client_order_id: str | None, *, lookups: int | None, seconds: int | None
+        self, client_order_id: str | None, *, lookups: int | None, seconds: float | None
     ) -> None:
         """Hide an order (None: each) for a number of look-ups, or of seconds of its life."""
         self._rules.append((client_order_id, lookups, seconds))

@@ -1,7 +1,7 @@
 """Run a fake Alpaca in a thread of this process."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -12,8 +12,6 @@ from stack.errors import ServerError
 from stack.ports import HOST, free_port
 
 _WITHIN_S: Final = 10
-_TURNS_TO_ACCEPT: Final = 10
-"""As many turns of the loop as asyncio takes at most to make a transport of an accepted socket."""
 
 
 @contextmanager
@@ -33,16 +31,13 @@ def running_alpaca(
 
         stopper = _Stopper()
         loop_box.append(stopper)
-        try:
-            await serve(
-                port=port,
-                control_port=control_port,
-                journal=journal,
-                stopped=stopper.stopped,
-                ready=listens.set,
-            )
-        finally:
-            await _let_go_of_latecomers()
+        await serve(
+            port=port,
+            control_port=control_port,
+            journal=journal,
+            stopped=stopper.stopped,
+            ready=listens.set,
+        )
 
     def live() -> None:
         try:
@@ -60,17 +55,6 @@ def running_alpaca(
     finally:
         loop_box[0].stop()
         thread.join(_WITHIN_S)
-
-
-async def _let_go_of_latecomers() -> None:
-    """Close connections that came in as the server closed: it does not know of them."""
-    for _ in range(_TURNS_TO_ACCEPT):
-        await asyncio.sleep(0)
-    transports: Mapping[int, asyncio.Transport]
-    transports = getattr(asyncio.get_running_loop(), "_transports", {})
-    for transport in list(transports.values()):
-        transport.abort()
-    await asyncio.sleep(0)
 
 
 class _Stopper:

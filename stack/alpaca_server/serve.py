@@ -17,6 +17,9 @@ from stack.alpaca_server.trading_routes import TradingRoutes
 
 _HOST: Final = "127.0.0.1"
 _TICK_S: Final = 0.02
+_TURNS_TO_ACCEPT: Final = 10
+"""As many turns of the loop as asyncio takes at most to make a transport of an accepted socket. One
+that it makes after its server was closed is never closed itself."""
 
 
 async def serve(
@@ -40,11 +43,11 @@ async def serve(
     alpaca.router.add_get(STREAM_PATH, stream.handle)
     async with AsyncExitStack() as stack:
         stack.callback(house.close)
-        door = _Door(await _runner(alpaca, stack), port)
+        door = await _door(alpaca, port, stack)
         control = web.Application()
         control.add_routes(ControlRoutes(house, stream, alpaca, door).routes())
         await door.listen(is_open=True)
-        await web.TCPSite(await _runner(control, stack), _HOST, control_port).start()
+        await (await _door(control, control_port, stack)).listen(is_open=True)
         ticking = asyncio.create_task(_tick(house, stream))
         stack.callback(ticking.cancel)
         ready()
@@ -56,30 +59,39 @@ async def serve(
 class _Door:
     """A listening socket that can be closed, so that connections are refused, and opened again."""
 
-    def __init__(self, runner: web.AppRunner, port: int) -> None:
-        self._runner = runner
+    def __init__(self, server: web.Server, port: int) -> None:
+        self._server = server
         self._port = port
-        self._site: web.TCPSite | None = None
+        self._listening: asyncio.Server | None = None
 
     async def listen(self, *, is_open: bool) -> None:
-        if is_open and self._site is None:
-            self._site = web.TCPSite(self._runner, _HOST, self._port, reuse_address=True)
-            await self._site.start()
-        elif not is_open and self._site is not None:
-            site, self._site = self._site, None
-            await site.stop()
-            server = self._runner.server
-            for connection in [] if server is None else list(server.connections):
+        loop = asyncio.get_running_loop()
+        if is_open and self._listening is None:
+            self._listening = await loop.create_server(
+                self._server, _HOST, self._port, reuse_address=True
+            )
+        elif not is_open and self._listening is not None:
+            listening, self._listening = self._listening, None
+            for socket in listening.sockets:
+                loop.remove_reader(socket.fileno())
+            for _ in range(_TURNS_TO_ACCEPT):
+                await asyncio.sleep(0)
+            listening.close()
+            for connection in list(self._server.connections):
                 connection.force_close()  # kept-alive connections must not survive the door
 
 
-async def _runner(application: web.Application, stack: AsyncExitStack) -> web.AppRunner:
+async def _door(application: web.Application, port: int, stack: AsyncExitStack) -> _Door:
     runner = web.AppRunner(
         application, access_log=None, handler_cancellation=True, shutdown_timeout=0.2
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    return runner
+    if runner.server is None:
+        raise RuntimeError("a runner that is set up has a server")
+    door = _Door(runner.server, port)
+    stack.push_async_callback(door.listen, is_open=False)
+    return door
 
 
 async def _tick(house: House, stream: Stream) -> None:

@@ -17,6 +17,7 @@ from consumers.cluster import Cluster
 from events.codec import Codec
 from stack.alpaca_server.running import running_alpaca
 from tests.dispatcher.storm.batch import RECOMMENDATIONS, Batch, storm
+from tests.dispatcher.storm.telling import story_of
 from tests.dispatcher.storm.verdict import faults_of
 from tests.dispatcher.world import World
 from tests.services import Services
@@ -57,20 +58,28 @@ def test_no_order_is_sent_twice_and_none_is_lost_in_a_storm_of_faults_and_crashe
 
 
 def _faults(batch: Batch) -> list[str]:
+    requests = batch.desk.alpaca.requests()
     posts = batch.desk.alpaca.posts()
     unsettled = [
         f"not settled: {run.unsettled}\n{batch.desk.orders(run.account)}"
         for run in batch.runs
         if run.unsettled
     ]
-    return unsettled + [
-        f"{run.label}, {run.account}: {fault}"
-        for run in batch.runs
-        for fault in faults_of(
-            run.events,
-            batch.desk.orders(run.account),
-            [post for post in posts if post["account"] == run.number],
-            RECOMMENDATIONS,
-            {hiding.client_order_id for hiding in run.plan.hidings},
-        )
-    ]
+    for run in batch.runs:
+        found = [
+            f"{run.label}, {run.account}: {fault}"
+            for fault in faults_of(
+                run.events,
+                batch.desk.orders(run.account),
+                [post for post in posts if post["account"] == run.number],
+                RECOMMENDATIONS,
+            )
+        ]
+        unsettled += found
+        if found:
+            print(run.label, dict(run.ended), run.plan.hidings)  # noqa: T201 -- to find out why
+            for recommendation in RECOMMENDATIONS:
+                name = f"{run.account}-{recommendation}-entry"
+                if any(name in fault for fault in found):
+                    print(name, story_of(name, run.account, run.events, requests), sep="\n")  # noqa: T201 -- as above
+    return unsettled

@@ -27,7 +27,7 @@ from tests.dispatcher.world import ANY_NUMBER_OF_ORDERS, World
 RECOMMENDATIONS: Final = range(FIRST_WAVE.start, SECOND_WAVE.stop)
 TUNING: Final = """session_timeout_ms = 1500
 submit_window_ms = 600
-answer_within_ms = 1100
+answer_within_ms = 1600
 reconcile_interval_ms = 3000
 """
 LIFE_S: Final = 10.0
@@ -96,7 +96,7 @@ def _prepared(desk: Desk, seed: int, number: int) -> Run:
     for fault in planned.faults:
         desk.alpaca.fault(**fault.what, label=fault.kind)
     for hiding in planned.hidings:
-        desk.alpaca.hide(hiding.client_order_id, lookups=hiding.lookups)
+        desk.alpaca.hide(hiding.client_order_id, seconds=hiding.seconds)
     log = desk.world.directory / f"storm-{account}.log"
     return Run(f"seed {seed}, run {number}", account, theirs, planned, log)
 

@@ -66,10 +66,13 @@ class PlannedFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hiding:
-    """An order that look-ups do not find so often."""
+    """An order that nobody finds for so long: the broker's books lag, but within its answer time.
+
+    What is found later than that is no storm but a broker that lies: `test_paper_faults` has it.
+    """
 
     client_order_id: str
-    lookups: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,7 @@ def plan(chance: random.Random, account: str, number: str, recommendations: rang
         if chance.random() < 0.3:
             faults.append(_look_up_fault(chance, named))
         if chance.random() < 0.25:
-            hidings.append(Hiding(client_order_id=named, lookups=chance.randint(1, 4)))
+            hidings.append(Hiding(client_order_id=named, seconds=chance.uniform(0.05, 0.4)))
     faults += [_get_fault(chance, number) for _ in range(chance.randint(0, 3))]
     lives = tuple(_end(chance) for _ in range(chance.choice((1, 1, 1, 2))))
     return Plan(lives=lives, faults=tuple(faults), hidings=tuple(hidings))

@@ -1,7 +1,7 @@
 """What must be true of a run when all is settled: our log held against the broker's own ledger."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -30,13 +30,10 @@ def faults_of(
     orders: Orders,
     posts: Iterable[dict[str, Any]],
     wanted: Iterable[int],
-    hidden: Container[str],
 ) -> Iterator[str]:
     """Yield what is wrong with one account, each as a sentence; nothing where all is well.
 
     `orders` and `posts` are what the broker has and what came in on its wire, oldest first.
-    `hidden` are the orders that the broker denied to have: whoever was told so again and again,
-    of an order it had accepted, must halt.
     """
     yield from _one_end_each(events, wanted)
     yield from _no_order_twice(orders)
@@ -47,17 +44,10 @@ def faults_of(
         order = next((each for each in orders if each["client_order_id"] == name), None)
         yield from _as_the_ledger_has_it(name, about, order)
     yield from _holdings(events, orders)
-    denied = [
-        event
-        for event in events
-        if isinstance(event, IncidentRecorded)
-        and event.kind == "order-vanished"
-        and event.client_order_id in hidden
-    ]
     for event in events:
-        if isinstance(event, IncidentRecorded) and event not in denied:
+        if isinstance(event, IncidentRecorded):
             yield f"incident {event.kind}: {event.message}"
-        if isinstance(event, AccountHalted) and not denied:
+        if isinstance(event, AccountHalted):
             yield f"halted by {event.by}: {event.reason}"
 
 
