@@ -30,12 +30,23 @@ _1M: Final = 1_000_000
 _5M: Final = 5_000_000
 _ROUNDS: Final = 3
 _DECIDING_ROUNDS: Final = 60
-_ALONE: Final = {
-    "decide": (),
-    "project": ("project", "live", "visible"),
-    "rebuild": ("rebuild",),
-    "peers": ("peers",),
-}
+_ALONE: Final = (
+    "decide",
+    "dispatch",
+    "project",
+    "live",
+    "visible",
+    "rebuild",
+    "peers",
+    "one_at_a_time",
+    "order",
+    "halt",
+    "help",
+    "restart",
+    "hand_over",
+    "crashing",
+    "backlog",
+)
 
 
 def measure(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
@@ -80,8 +91,8 @@ def _measure_neighbours(addresses: StackAddresses, plan: dict[str, list[Size]]) 
         yield from beside_a_late_one(addresses, size)
 
 
-def plan_of(*, full: bool, peers: bool = False) -> dict[str, list[Size]]:
-    """Return what to measure, how large and how often; `peers` need an environment of their own."""
+def plan_of(*, full: bool) -> dict[str, list[Size]]:
+    """Return what to measure, how large and how often."""
     if full:
         sizes = [Size(_10K, _ROUNDS), Size(_100K, _ROUNDS), Size(_1M, 1)]
         return {
@@ -106,7 +117,7 @@ def plan_of(*, full: bool, peers: bool = False) -> dict[str, list[Size]]:
         "rebuild": [Size(_10K, 1)],
         "live": [Size(2 * _10K, _ROUNDS)],
         "visible": [Size(100, 1)],
-        "peers": [Size(_10K, _ROUNDS)] if peers else [],
+        "peers": [Size(_10K, _ROUNDS)],
         "one_at_a_time": [Size(200, 1)],
         "order": [Size(200, 1)],
         "halt": [Size(100, 1)],
@@ -126,10 +137,13 @@ def main(arguments: list[str]) -> int:
     size.add_argument("--full", action="store_true", help="10k, 100k and 1M records: hours")
     parser.add_argument(
         "--only",
-        choices=[*_ALONE],
-        help="decisions alone, without any service; what projectors do, rebuilds, peers, alone",
+        choices=_ALONE,
+        action="append",
+        help="this alone, or these; decisions need no service, peers are measured only so",
     )
-    parser.add_argument("--records", type=int, metavar="N", help="rebuild so many")
+    parser.add_argument(
+        "--records", type=int, metavar="N", help="so many of what --only names, in one round"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the JSON object here")
     asked = parser.parse_args(arguments)
     began = time.monotonic()
@@ -141,15 +155,15 @@ def main(arguments: list[str]) -> int:
             elapsed = time.monotonic() - began
             sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
 
-    plan = plan_of(full=asked.full, peers=asked.only == "peers")
+    only = asked.only or [name for name in _ALONE if name != "peers"]
+    plan = plan_of(full=asked.full)
     if asked.records:
-        plan["rebuild"] = [Size(asked.records, 1)]
-    if asked.only is not None:
-        plan = {name: plan[name] if name in _ALONE[asked.only] else [] for name in plan}
+        plan = {name: [Size(asked.records, 1)] for name in plan}
+    plan = {name: sizes if name in only else [] for name, sizes in plan.items()}
     try:
-        if asked.only in (None, "decide"):
+        if "decide" in only:
             note(deciding(_DECIDING_ROUNDS))
-        if asked.only != "decide":
+        if any(plan.values()):
             with services() as addresses:
                 register(addresses.registry_url)
                 note(measure(addresses, plan))

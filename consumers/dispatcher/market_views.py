@@ -65,8 +65,8 @@ class MarketViews(Protocol):
         """Return, once, that our key was refused since the last call."""
         ...
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for an answer that is under way, for so long."""
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for an answer that is under way, for so long; return whether one has come."""
         ...
 
     def close(self) -> None:
@@ -94,8 +94,9 @@ class MarketAtHand:
         """See `MarketViews.refusal`; there is no key."""
         return None
 
-    def wait(self, timeout_s: float) -> None:
-        """See `MarketViews.wait`."""
+    def wait(self, timeout_s: float) -> bool:
+        """See `MarketViews.wait`; nothing is under way."""
+        return False
 
     def close(self) -> None:
         """See `MarketViews.close`."""
@@ -174,10 +175,10 @@ class MarketBeside:
         found, self._refusal = self._refusal, None
         return found
 
-    def wait(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float) -> bool:
         """See `MarketViews.wait`."""
         under_way = [answer for answer in self._asked.values() if not answer.done()]
-        wait(under_way, timeout_s, return_when=FIRST_COMPLETED)
+        return bool(wait(under_way, timeout_s, return_when=FIRST_COMPLETED).done)
 
     def close(self) -> None:
         """See `MarketViews.close`."""

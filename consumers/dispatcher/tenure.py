@@ -121,7 +121,7 @@ class Tenure:
         """Turn the loop once; `ends_at` is the declared end of `recommendations`, if any.
 
         Returns:
-            Whether anything was decided or written: if not, there is time to wait.
+            Whether anything was decided, written, or can be now: if not, there is time to wait.
 
         Raises:
             SeatLost: The seat is worth nothing any more; fold again.
@@ -144,12 +144,13 @@ class Tenure:
         if decided:
             self._obeying.obey()  # a halt waits for one transaction, not for two
         wait_s = 0.05 if self._historical else 0.0 if decided else BUSY_WAIT_S
+        answered = False
         if not decided and self.asks_the_market:
-            self._decider.market.wait(BUSY_WAIT_S)
+            answered = self._decider.market.wait(BUSY_WAIT_S)
             wait_s = 0.0
         self._orders.collect(wait_s, all_of_them=self._historical)
         self._write_outcomes(tuning)
-        return (self._log.next_offset, self.held) != before
+        return answered or (self._log.next_offset, self.held) != before
 
     def stop(self, consumer: Consumer, tuning: TuningSettings, reason: str) -> None:
         """Start nothing more, write down what is under way, say good-bye."""

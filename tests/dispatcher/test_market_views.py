@@ -108,6 +108,21 @@ def test_a_slow_answer_is_waited_for_outside_the_loop(
     assert market.asked == [ADVICE.recommendation_id]
 
 
+def test_whoever_waited_is_told_that_an_answer_has_come_and_need_not_idle(
+    market: SlowMarket, views: MarketBeside
+) -> None:
+    # given
+    market.may_answer.clear()
+    views.ahead([ADVICE], 1)
+    assert not views.wait(0.0)
+    # when
+    market.may_answer.set()
+    # then
+    assert views.wait(PATIENCE_S)
+    assert views.view(ADVICE, Asking.WHILE_FRESH) == SEEN
+    assert not views.wait(0.0)  # nothing more is under way
+
+
 def test_those_right_behind_are_asked_about_meanwhile_as_far_as_there_is_room(
     market: SlowMarket, views: MarketBeside
 ) -> None:
