@@ -121,7 +121,7 @@ def _print_remains(each: Obeyed, state: AccountState) -> None:
         say(f"To trade again: {step}")
     if each.next_offset is not None:
         say("To wait until the tables have it:")
-        say(f"  {wait_command(name, each.next_offset)}")
+        say(f"  {wait_command(name, each.next_offset)}", to_copy=True)
 
 
 def _in_flight(each: Obeyed) -> tuple[str, ...]:

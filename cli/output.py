@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any, Final
 
 import typer
@@ -101,9 +102,22 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
     console.print(laid_out(columns, cells, console.width))
 
 
-def say(text: str = "") -> None:
-    """Write a line for a reader to stdout, folded at words."""
-    _console().print(text, markup=False)
+def say(text: str = "", *, to_copy: bool = False) -> None:
+    """Write a line for a reader to stdout, folded at words; what is indented hangs.
+
+    A command that is `to_copy` stays one line however long it is.
+    """
+    console = _console()
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    if indent and not to_copy and "\n" not in text:
+        text = fill(
+            text,
+            console.width,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    console.print(text, markup=False, soft_wrap=to_copy or bool(indent))
 
 
 @contextmanager

@@ -44,7 +44,10 @@ def publish(
     say(_sentence(done))
     if done.last_offset is not None:
         say("To wait until the tables have them:")
-        say(f"  dispatcher projections wait recommendations --offset {done.last_offset + 1}")
+        say(
+            f"  dispatcher projections wait recommendations --offset {done.last_offset + 1}",
+            to_copy=True,
+        )
 
 
 @app.command()

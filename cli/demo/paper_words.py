@@ -74,9 +74,9 @@ def say_how_to_look_around(directory: Path) -> None:
     """Tell what to type while everything is left running."""
     say()
     say("Kafka, the registry, PostgreSQL and the fake were left running. To look around:")
-    say(f"  export DISPATCHER_CONFIG={directory}/dispatcher.toml")
+    say(f"  export DISPATCHER_CONFIG={directory}/dispatcher.toml", to_copy=True)
     for name, value in KEYS.items():
-        say(f"  export {name}={value}")
+        say(f"  export {name}={value}", to_copy=True)
     for command in (
         f"accounts show {PAPER}",
         "recommendations show 3",
@@ -84,7 +84,7 @@ def say_how_to_look_around(directory: Path) -> None:
         "doctor",
         f"accounts run {PAPER}",
     ):
-        say(f"  dispatcher {command}")
+        say(f"  dispatcher {command}", to_copy=True)
     say("To end it and delete it all:")
-    say(f"  dispatcher stack down --purge --dir {directory}/stack")
-    say(f"  rm -r {directory}")
+    say(f"  dispatcher stack down --purge --dir {directory}/stack", to_copy=True)
+    say(f"  rm -r {directory}", to_copy=True)

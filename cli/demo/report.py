@@ -101,17 +101,17 @@ def say_how_to_look_around(directory: Path, recommendation: int) -> None:
     """Tell what to type while everything is left running."""
     say()
     say("Kafka, the registry and PostgreSQL were left running. To look around:")
-    say(f"  export DISPATCHER_CONFIG={directory}/dispatcher.toml")
+    say(f"  export DISPATCHER_CONFIG={directory}/dispatcher.toml", to_copy=True)
     for command in (
         "accounts show tiny",
         "executions list --limit 10",
         f"recommendations show {recommendation}",
         "projections status",
     ):
-        say(f"  dispatcher {command}")
+        say(f"  dispatcher {command}", to_copy=True)
     say("To end it and delete it all:")
-    say(f"  dispatcher stack down --purge --dir {directory}/stack")
-    say(f"  rm -r {directory}")
+    say(f"  dispatcher stack down --purge --dir {directory}/stack", to_copy=True)
+    say(f"  rm -r {directory}", to_copy=True)
 
 
 def _ends(accounts: Sequence[AccountFacts]) -> list[list[object]]:
