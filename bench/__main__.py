@@ -14,7 +14,7 @@ from bench.hand_over import handing_over
 from bench.helping import helping
 from bench.live import living
 from bench.measure import Size, dispatching, one_at_a_time, projecting, restarting
-from bench.neighbours import beside_a_crashing_one, beside_a_late_one
+from bench.neighbours import beside_a_late_one, beside_one_in_trouble
 from bench.ordering import ordering
 from bench.peers.comparing import beside_peers
 from bench.rebuilding import rebuilding
@@ -44,7 +44,7 @@ _ALONE: Final = (
     "help",
     "restart",
     "hand_over",
-    "crashing",
+    "neighbours",
     "backlog",
 )
 
@@ -85,8 +85,8 @@ def _measure_projectors(addresses: StackAddresses, plan: dict[str, list[Size]]) 
 
 
 def _measure_neighbours(addresses: StackAddresses, plan: dict[str, list[Size]]) -> Iterator[Figure]:
-    for size in plan["crashing"]:
-        yield from beside_a_crashing_one(addresses, size)
+    for size in plan["neighbours"]:
+        yield from beside_one_in_trouble(addresses, size)
     for size in plan["backlog"]:
         yield from beside_a_late_one(addresses, size)
 
@@ -108,7 +108,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "help": [Size(31, 1)],
             "restart": [Size(1000, _ROUNDS), Size(_1M, 1)],
             "hand_over": [Size(20, 1)],
-            "crashing": [Size(100, 10)],
+            "neighbours": [Size(100, 10)],
             "backlog": [Size(_100K, 1)],
         }
     return {
@@ -124,7 +124,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "help": [Size(11, 1)],
         "restart": [Size(1000, _ROUNDS), Size(_100K, 1)],
         "hand_over": [Size(5, 1)],
-        "crashing": [Size(40, 4)],
+        "neighbours": [Size(40, 4)],
         "backlog": [Size(_10K, 1)],
     }
 

@@ -31,6 +31,7 @@ from events.recommendation import Action
 from events.topics import RECOMMENDATIONS
 from stack.up import StackAddresses
 
+_ACCOUNT: Final = AccountName("real")
 _PAUSE_S: Final = 0.02
 _BURST: Final = 12
 """Every 20 ms: as many a second as a dispatcher can order on this machine."""
@@ -75,19 +76,19 @@ def _waits(
     waits = list[float]()
     codec = Codec(RegistrySchemaSource(addresses.registry_url))
     with (
-        Ground.prepared(addresses, "real") as ground,
-        running_task("dispatch_holding", settings=ground.settings(), account="real") as real,
+        Ground.prepared(addresses, _ACCOUNT) as ground,
+        running_task("dispatch_holding", settings=ground.settings(), account=_ACCOUNT) as real,
     ):
         said = map(json.loads, real.stdout or ())
-        _await(said, level=Level.OPEN.name)
+        await_level(said, Level.OPEN)
         with advised(ground):
             for _ in range(samples):
                 began = time.monotonic()
-                _send(ground, codec, CommandKind.HALT)
+                command(ground, codec, _ACCOUNT, CommandKind.HALT)
                 waits.append(next(line["held_at"] for line in said if "held_at" in line) - began)
-                _await(said, level=Level.CLOSED.name)
-                _send(ground, codec, CommandKind.RESUME)
-                _await(said, level=Level.OPEN.name)
+                await_level(said, Level.CLOSED)
+                command(ground, codec, _ACCOUNT, CommandKind.RESUME)
+                await_level(said, Level.OPEN)
                 time.sleep(_PAUSE_S)
         real.send_signal(signal.SIGTERM)
         real.wait(60)
@@ -131,9 +132,10 @@ def _never_silent(ground: Ground) -> Iterator[None]:
         thread.join()
 
 
-def _send(ground: Ground, codec: Codec, kind: CommandKind) -> None:
+def command(ground: Ground, codec: Codec, account: AccountName, kind: CommandKind) -> None:
+    """Issue a command to `account`, as the command line does."""
     wish = new_command(
-        AccountName("real"),
+        account,
         kind,
         by="bench",
         reason="to see how long it takes",
@@ -143,5 +145,6 @@ def _send(ground: Ground, codec: Codec, kind: CommandKind) -> None:
     issue(ground.cluster, codec, [wish])
 
 
-def _await(said: Iterator[Mapping[str, Any]], level: str) -> None:
-    next(line for line in said if line.get("level") == level)
+def await_level(said: Iterator[Mapping[str, Any]], level: Level) -> None:
+    """Return once `dispatch_holding` has said that its gate follows `level`."""
+    next(line for line in said if line.get("level") == level.name)

@@ -11,11 +11,17 @@ from threading import Event, Thread
 from typing import Any, Final
 
 from bench.ground import Ground, Publisher
+from bench.halting import await_level, command
 from bench.measure import Size, advices
 from bench.process import running_task
 from bench.results import Figure, percentile
 from bench.story import advice
 from consumers.clock import SystemClock
+from consumers.dispatcher.submit_gate import Level
+from consumers.registry import RegistrySchemaSource
+from events.codec import Codec
+from events.command import CommandKind
+from events.identifiers import AccountName
 from events.recommendation import Action
 from events.topics import RECOMMENDATIONS
 from stack.up import StackAddresses
@@ -29,25 +35,25 @@ _CRASH_PAUSE_S: Final = 1.0
 _PATIENCE_S: Final = 60.0
 
 
-def beside_a_crashing_one(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
-    """Pairs in turn: so many decisions alone, and while tiny crashes and is started again."""
-    alone, beside = list[float](), list[float]()
+def beside_one_in_trouble(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
+    """Pairs in turn: decisions alone, and while tiny is halted, or crashes and starts again."""
     crashes = list[int]()
     with Ground.prepared(addresses, LARGE, TINY) as ground, _large(ground) as decide_one:
-        for pair in range(size.rounds):
-            for quiet in (True, False) if pair % 2 else (False, True):
-                with nullcontext() if quiet else _crashing(ground, crashes):
-                    before, waits = len(crashes), list[float]()
-                    while len(waits) < size.records or not (quiet or len(crashes) > before):
-                        waits.append(decide_one())
-                (alone if quiet else beside).append(median(waits))
-    ms = 1e3
-    yield Figure(
-        name="neighbour.crashing.median",
-        unit="ms",
-        value=ms * median(beside),
-        floor=ms * median(alone),
-    )
+        for trouble, least in ((_halted, 0), (_crashing, 1)):
+            alone, beside = list[float](), list[float]()
+            for pair in range(size.rounds):
+                for quiet in (True, False) if pair % 2 else (False, True):
+                    with nullcontext() if quiet else trouble(ground, crashes):
+                        enough, waits = len(crashes) + (0 if quiet else least), list[float]()
+                        while len(waits) < size.records or len(crashes) < enough:
+                            waits.append(decide_one())
+                    (alone if quiet else beside).append(median(waits))
+            yield Figure(
+                name=f"neighbour.{trouble.__name__.strip('_')}.median",
+                unit="ms",
+                value=1e3 * median(beside),
+                floor=1e3 * median(alone),
+            )
     yield Figure(name="neighbour.crashing.crashes", unit="crashes", value=len(crashes))
 
 
@@ -127,6 +133,20 @@ def _crashing(ground: Ground, crashes: list[int]) -> Iterator[None]:
     finally:
         enough.set()
         thread.join()
+
+
+@contextmanager
+def _halted(ground: Ground, _crashes: list[int]) -> Iterator[None]:
+    """Let tiny decline everything, halted by a command, for as long as the block runs."""
+    with running_task("dispatch_holding", settings=_settings(ground), account=TINY) as tiny:
+        said = map(json.loads, tiny.stdout or ())
+        if next(said)["level"] != Level.CLOSED.name:  # the first time
+            codec = Codec(RegistrySchemaSource(ground.addresses.registry_url))
+            command(ground, codec, AccountName(TINY), CommandKind.HALT)
+            await_level(said, Level.CLOSED)
+        yield
+        tiny.send_signal(signal.SIGTERM)
+        tiny.wait(_PATIENCE_S)
 
 
 def _settings(ground: Ground) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     assert {"append_to_post.median", "append_to_post.p99"} <= set(found)
     assert {"live.two_processes.executions", "live.two_processes.log_tables"} <= set(found)
     assert {"visible.10_a_second.p50", "visible.2000_a_second.p99"} <= set(found)
-    assert {"neighbour.crashing.median", "neighbour.crashing.crashes"} <= set(found)
+    assert {"neighbour.halted.median", "neighbour.crashing.crashes"} <= set(found)
     assert {"halt.command_to_hold.idle.median", "halt.command_to_hold.busy.p99"} <= set(found)
     for name, figure in found.items():
         assert set(figure) == {"value", "unit", "floor", "ratio"}, name
