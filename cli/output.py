@@ -114,7 +114,6 @@ def say(text: str = "", *, to_copy: bool = False) -> None:
             text,
             console.width,
             subsequent_indent=f"{indent}  ",
-            break_long_words=False,
             break_on_hyphens=False,
         )
     console.print(text, markup=False, soft_wrap=to_copy or bool(indent))

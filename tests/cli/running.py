@@ -2,12 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from cli.main import run
+from tests.born import bear
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
@@ -47,16 +49,23 @@ class Command:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith("DISPATCHER")
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments],
-            cwd=self.directory,
-            env={**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **(environ or {})},
-            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with TemporaryDirectory(prefix="dispatcher-says-") as says:
+            given, out, err = (Path(says) / name for name in ("in", "out", "err"))
+            given.write_bytes(stdin if isinstance(stdin, bytes) else stdin.encode())
+            process = bear(
+                run,
+                arguments,
+                stdin=given,
+                out=out,
+                err=err,
+                directory=self.directory,
+                environ={**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **(environ or {})},
+            )
+            try:
+                code = process.wait(TIMEOUT_S)
+            finally:
+                process.kill()
+            return Answer(code, out.read_bytes().decode(), err.read_bytes().decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,8 +29,9 @@ from events.identifiers import AccountName, account_name
 from events.order import OrderCanceled, OrderExpired, OrderFilled, OrderIntended, OrderRejected
 from events.recommendation import RecommendationIssued
 from events.topics import DEAD_LETTERS, RECOMMENDATIONS, log_of, topics_for
+from tests.born import Born, bear
 from tests.builders import a_recommendation
-from tests.dispatcher.held_dispatcher import Hold, Trouble
+from tests.dispatcher.held_dispatcher import Hold, Trouble, main
 from tests.services import Services
 
 PATIENCE_S: Final = 60.0
@@ -50,7 +49,7 @@ max_daily_loss_share = 1
 class Running:
     """A dispatcher's process."""
 
-    process: subprocess.Popen[bytes]
+    process: Born
     log: Path
     fifos: Path
     end_awaited: bool = False
@@ -196,13 +195,8 @@ dsn = "{self.services.postgres_dsn}"
             arguments.append("--until-caught-up")
         if bug_in is not None:
             arguments += ["--bug", bug_in]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.dispatcher.held_dispatcher", *arguments],
-                stdout=output,
-                stderr=output,
-            )
-        running = Running(process, log, fifos)
+        log.touch()
+        running = Running(bear(main, arguments, out=log), log, fifos)
         self.started.append(running)
         return running
 

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Lock, Timer, get_ident
-from typing import Any, Final
+from typing import Any
 
 from brokers.alpaca import connection as connections
 from brokers.alpaca.transport import AlpacaHttp, Reply
@@ -27,9 +27,8 @@ from consumers.registry import RegistrySchemaSource, check_schemas
 from consumers.settings import load_settings
 from events.catalog import AnyEvent
 from events.identifiers import AccountName
+from tests.born import IMPORTED_ONCE
 from tests.dispatcher.world import World
-
-IMPORTED_ONCE: Final = ["pytest", __name__, "alpaca.trading.stream"]
 
 
 class Window(StrEnum):

@@ -7,11 +7,19 @@ from typing import Any, Final
 from events.account import IncidentRecorded
 from events.catalog import LogEvent
 from events.decision import RecommendationFailed
-from events.identifiers import AccountName, ClientOrderId, Leg, RecommendationId, client_order_id
+from events.identifiers import AccountName, Leg, RecommendationId, client_order_id
 from stack.alpaca_server.values import moment_of
 
 _LONGEST: Final = 240
-_DETAILS: Final = ("attempt", "how", "reason", "message", "submit_before", "answer_within_ms", "kind")
+_DETAILS: Final = (
+    "attempt",
+    "how",
+    "reason",
+    "message",
+    "submit_before",
+    "answer_within_ms",
+    "kind",
+)
 
 
 def story_of(
