@@ -18,6 +18,7 @@ from events.catalog import AnyEvent
 from events.envelope import Origin
 from events.topics import RECOMMENDATIONS
 from projections.dead_letter import DeadLetter
+from projections.verify.booking import book
 from projections.verify.fold import ExpectedRow, ExpectedTable
 from projections.verify.holdings import cents
 from projections.verify.json_values import loads, storable, stored
@@ -100,7 +101,7 @@ def _take(account: _Account, event: Any, offset: int) -> None:  # noqa: ANN401 -
             if account.started is None or _began(event) > _began(account.started):
                 account.started = event
         case _:
-            ledger.take(event, offset)
+            book(ledger, event, offset)
 
 
 def _began(event: DispatcherStarted) -> tuple[datetime, Any]:
