@@ -16,8 +16,9 @@ from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.building import RebuildSettings
 from consumers.projector.rebuild import discard as discard_rebuild
 from consumers.projector.rebuild import rebuild as rebuild_tables
-from consumers.projector.verify import Scope, Verified
 from consumers.projector.verify import verify as verify_tables
+from consumers.projector.verify_case import Verified
+from consumers.projector.verify_scope import Scope
 from consumers.version import build
 from projections.catalog import PROJECTIONS, projection_named
 from projections.projection import Projection

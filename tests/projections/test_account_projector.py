@@ -8,7 +8,8 @@ from consumers.projector.building import RebuildSettings
 from consumers.projector.past import LogPast
 from consumers.projector.rebuild import rebuild
 from consumers.projector.recorder import ProjectionRecorder
-from consumers.projector.verify import Verified, verify
+from consumers.projector.verify import verify
+from consumers.projector.verify_case import Verified
 from events import roles
 from events.codec import Codec
 from events.identifiers import event_id

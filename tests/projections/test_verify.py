@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.cluster import Cluster
-from consumers.projector.verify import Scope, Verified, verify
+from consumers.projector.verify import verify
+from consumers.projector.verify_case import Verified
+from consumers.projector.verify_scope import Scope
 from events.codec import Codec
 from events.identifiers import AccountName
 from projections.catalog import PROJECTIONS
