@@ -33,7 +33,7 @@ from tests.services import Services
 
 Victim: TypeAlias = Literal["projector", "backend", "postgres", "kafka"]
 SWEEP: Final = bool(os.environ.get("DISPATCHER_TEST_SWEEP"))
-KILLS: Final = 200 if SWEEP else 4
+KILLS: Final = int(os.environ.get("DISPATCHER_TEST_KILLS", "200" if SWEEP else "4"))
 PER_ROUND: Final = int(os.environ.get("DISPATCHER_TEST_PER_ROUND", "2500" if SWEEP else "12"))
 """Executions between two kills, of two events each, and half as many declines."""
 PER_TRANSACTION: Final = 2 if PER_ROUND < 100 else 100
