@@ -62,7 +62,8 @@ class AccountLog:
         self._on_ignored = on_ignored or self._warn
         self._on_event = on_event
         self._snapshot_offset = 0
-        self._codec = codec
+        # No fold asks what a gate said: as text it takes half the time.
+        self._codec = codec.with_gates_as_text()
         # `assign` alone: the group name is never joined, so a reader disturbs nobody.
         group = f"{cluster.dispatchers_of(account)}.log"
         # The end of a log is known by an empty fetch: each place it is looked for waits as long.
