@@ -15,16 +15,17 @@ from events.decision import GateResult, MarketSeen, Verdict
 from events.quick import quick
 from events.recommendation import InstrumentType, RecommendationIssued
 
-_PASSED, _DECLINED = Verdict.PASSED, Verdict.DECLINED
+# A member that is looked up in its class costs as much as a comparison of two amounts.
+_PASSED, _DECLINED, _STOCK = Verdict.PASSED, Verdict.DECLINED, InstrumentType.STOCK
 _result = quick(GateResult)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInput:
-    """One recommendation and all that is known about it.
+    """One recommendation and all that is known about it, what several gates ask reckoned once.
 
     `local_now` is `now` in New York, `today` its date. `unit_notional` is what one share or
-    contract costs at worst in US dollars; None where no price is known.
+    contract costs at worst in US dollars; None where no price is known. `enters_option` says that the order would open a position in a contract.
     """
 
     state: AccountState
@@ -38,17 +39,14 @@ class GateInput:
     draft: Draft
     sized: Sized
     unit_notional: Decimal | None
+    is_stock: bool
+    enters_option: bool
 
     @property
     def order_notional(self) -> Decimal | None:
         """US dollars that the order costs at worst: one share's where sizing found no room."""
         unit = self.unit_notional
         return None if unit is None else unit * (self.sized.quantity or 1)
-
-    @property
-    def is_stock(self) -> bool:
-        """Whether the advice is about shares, not contracts."""
-        return self.recommendation.instrument_type is InstrumentType.STOCK
 
 
 _made = quick(GateInput)
@@ -65,6 +63,7 @@ def look_at(
     draft = draft_order(state, recommendation, market, limits)
     sized = size(state, recommendation, draft, limits)
     local_now = now.astimezone(NEW_YORK)
+    is_stock = recommendation.instrument_type is _STOCK
     worst = None if draft.symbol is None else draft.worst_price
     unit = None if worst is None else worst * draft.multiplier
     return _made(
@@ -79,6 +78,8 @@ def look_at(
         draft=draft,
         sized=sized,
         unit_notional=unit,
+        is_stock=is_stock,
+        enters_option=not is_stock and not draft.closes,
     )
 
 
