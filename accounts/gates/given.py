@@ -25,7 +25,8 @@ class GateInput:
     """One recommendation and all that is known about it, what several gates ask reckoned once.
 
     `local_now` is `now` in New York, `today` its date. `unit_notional` is what one share or
-    contract costs at worst in US dollars; None where no price is known. `enters_option` says that the order would open a position in a contract.
+    contract costs at worst in US dollars; None where no price is known. `enters_option` says that
+    the order would open a position in a contract.
     """
 
     state: AccountState
