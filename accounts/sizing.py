@@ -14,6 +14,9 @@ from events.recommendation import InstrumentType, RecommendationIssued
 STOP_IN_VOLATILITIES: Final = 2
 """Where no stop is given, it is assumed this many daily standard deviations away."""
 _SMALLEST: Final = Decimal("0.000000001")
+# Looked up once: a member found by way of its class costs as much as a comparison of two amounts.
+_STOCK, _BUY = InstrumentType.STOCK, Side.BUY
+_FIXED, _FRACTION = SizingMethod.FIXED_NOTIONAL, SizingMethod.FIXED_FRACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def size(
     cap, cap_name = _cap(state, limits)
     if cap < budget:
         budget, why = cap, f"{why}, capped at {dollars(cap)} by {cap_name}"
-    is_stock = recommendation.instrument_type is InstrumentType.STOCK
+    is_stock = recommendation.instrument_type is _STOCK
     if is_stock and limits.fractional_shares:
         quantity = (budget / unit).quantize(_SMALLEST, rounding=ROUND_DOWN)
     else:
@@ -82,12 +85,12 @@ def _wanted(
     unit: Decimal,
 ) -> tuple[Decimal, str] | str:
     """Return US dollars to spend at the worst price and why, or why nothing can be spent."""
-    if limits.sizing_method is SizingMethod.FIXED_NOTIONAL:
+    if limits.sizing_method is _FIXED:
         return limits.fixed_notional, f"{dollars(limits.fixed_notional)} for each entry"
     equity = state.equity
     if equity <= 0:
         return f"equity is {dollars(equity)}: there is nothing to risk"
-    if limits.sizing_method is SizingMethod.FIXED_FRACTION:
+    if limits.sizing_method is _FRACTION:
         share = limits.fixed_fraction_of_equity
         return equity * share, f"{plain(share)} of {dollars(equity)} for each entry"
     risk = _risk(recommendation, draft, unit)
@@ -100,14 +103,14 @@ def _wanted(
 
 def _risk(recommendation: RecommendationIssued, draft: Draft, unit: Decimal) -> Decimal | str:
     """Return the US dollars that one share or contract can lose, or why that is not known."""
-    if recommendation.instrument_type is not InstrumentType.STOCK:
+    if recommendation.instrument_type is not _STOCK:
         return unit  # a bought option can lose its whole premium
     price = draft.market_price
     if price is None:
         return "there is no price to order at"
     if recommendation.stop is not None:
         distance = price - recommendation.stop
-        risk = distance if draft.side is Side.BUY else -distance
+        risk = distance if draft.side is _BUY else -distance
         if risk <= 0:
             return f"the stop {plain(recommendation.stop)} is not beyond the price {plain(price)}"
         return risk

@@ -1,5 +1,6 @@
 """Frozen dataclasses made in a fifth of the time, where every decision makes dozens of them."""
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields, make_dataclass
 from typing import Any, TypeVar, cast
 
@@ -14,10 +15,19 @@ def quick(kind: type[T]) -> type[T]:
     """
     if hasattr(kind, "__post_init__"):
         return kind
-    return cast("type[T]", _maker(kind))
+    return cast("type[T]", _maker(kind, {}, by_place=False))
 
 
-def _maker(kind: type) -> object:
+def by_place(kind: type[T], **fixed: object) -> Callable[..., T]:
+    """Return what makes instances of `kind` of values in the order of its fields, but for `fixed`.
+
+    Keywords cost as much as the rest of it, which shows where dozens are made for a decision. The
+    fields must have no defaults, `kind` no rules of its own.
+    """
+    return cast("Callable[..., T]", _maker(kind, fixed, by_place=True))
+
+
+def _maker(kind: type, fixed: dict[str, object], *, by_place: bool) -> object:
     """Return a function that fills a twin of `kind` which is not frozen, and makes it a `kind`.
 
     Its source is written here, as `dataclasses` writes an ``__init__``: a call that passes its
@@ -25,15 +35,19 @@ def _maker(kind: type) -> object:
     """
     names = [one.name for one in fields(kind)]
     twin = make_dataclass(kind.__name__, [(name, Any) for name in names], slots=True)
-    defaults = {f"__{one.name}": one.default for one in fields(kind)}
-    keywords = (name if defaults[f"__{name}"] is MISSING else f"{name}=__{name}" for name in names)
+    known = {f"__{one.name}": fixed.get(one.name, one.default) for one in fields(kind)}
+    asked = [
+        name if known[f"__{name}"] is MISSING else f"{name}=__{name}"
+        for name in names
+        if name not in fixed
+    ]
     source = [
-        f"def make(*, {', '.join(keywords)}):",
+        f"def make({'' if by_place else '*, '}{', '.join(asked)}):",
         " made = __new__(__twin__)",
-        *(f" made.{name} = {name}" for name in names),
+        *(f" made.{name} = {f'__{name}' if name in fixed else name}" for name in names),
         " made.__class__ = __kind__",
         " return made",
     ]
-    known = {**defaults, "__new__": object.__new__, "__twin__": twin, "__kind__": kind}
+    known |= {"__new__": object.__new__, "__twin__": twin, "__kind__": kind}
     exec("\n".join(source), known)  # noqa: S102 -- names of our own fields, nothing from outside
     return known["make"]

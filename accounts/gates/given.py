@@ -1,9 +1,11 @@
 """What every gate is given, and the three answers it can return."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final, TypeAlias
 
 from accounts.calendar import NEW_YORK
 from accounts.draft import Draft, draft_order
@@ -12,12 +14,12 @@ from accounts.sizing import Sized, size
 from accounts.state import AccountState
 from accounts.thresholds import Thresholds, thresholds
 from events.decision import GateResult, MarketSeen, Verdict
-from events.quick import quick
+from events.quick import by_place, quick
 from events.recommendation import InstrumentType, RecommendationIssued
 
 # A member that is looked up in its class costs as much as a comparison of two amounts.
 _PASSED, _DECLINED, _STOCK = Verdict.PASSED, Verdict.DECLINED, InstrumentType.STOCK
-_result = quick(GateResult)
+_Said: TypeAlias = Callable[[str, str, str, str], GateResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +86,14 @@ def look_at(
     )
 
 
-def passed(gate: str, reason: str, observed: str, threshold: str) -> GateResult:
-    """Return the answer of a gate that has nothing against the order."""
-    return _result(
-        gate=gate, verdict=_PASSED, reason=reason, observed=observed, threshold=threshold
-    )
+passed: Final[_Said] = by_place(GateResult, verdict=_PASSED)
+"""Return the answer of a gate that has nothing against the order.
 
+Its four texts are the gate's name, the reason, what was observed, and the threshold.
+"""
 
-def declined(gate: str, reason: str, observed: str, threshold: str) -> GateResult:
-    """Return the answer of a gate that refuses the order."""
-    return _result(
-        gate=gate, verdict=_DECLINED, reason=reason, observed=observed, threshold=threshold
-    )
+declined: Final[_Said] = by_place(GateResult, verdict=_DECLINED)
+"""Return the answer of a gate that refuses the order, of the same four texts."""
 
 
 @lru_cache(maxsize=256)  # a handful of gates times a handful of sentences

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, dataclass
 
 import pytest
 
-from events.quick import quick
+from events.quick import by_place, quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,13 @@ class _Lot:
     kind: str = "long"
     new: bool = True
     twin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trade:
+    symbol: str
+    side: str
+    price: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,14 @@ def test_a_field_that_is_not_given_has_its_default_whatever_it_is_called() -> No
 def test_a_missing_or_an_unknown_keyword_is_refused_as_ever(keywords: dict[str, str]) -> None:
     with pytest.raises(TypeError):
         _lot(**keywords)  # type: ignore[arg-type] # that is the point
+
+
+def test_what_is_made_by_place_takes_its_values_in_the_order_of_the_fields() -> None:
+    bought = by_place(_Trade, side="BUY")
+
+    assert bought("MSFT", 101) == _Trade(symbol="MSFT", side="BUY", price=101)
+    with pytest.raises(TypeError):
+        bought("MSFT", "SELL", 101)
 
 
 def test_a_class_with_rules_of_its_own_keeps_them() -> None:
