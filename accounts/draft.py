@@ -24,8 +24,8 @@ class Draft:
     """An order without its quantity. Prices are US dollars per share, None where unknown.
 
     `held` is what the account holds of `symbol` (signed); `closes` says that the order reduces it.
-    `advised_price` is the advice's own; of a contract that it named no price of, the middle of the
-    market's quote.
+    `advised_price` is the advice's own; of a contract that it named no price of
+    (`names_no_price`), the middle of the market's quote.
     `market_price` is what the other side asks for now (buying) or offers (selling).
     `worst_price` bounds what the order can cost; it is `limit_price` but for opening sales.
     """
@@ -36,6 +36,7 @@ class Draft:
     held: Decimal
     closes: bool
     advised_price: Decimal | None
+    names_no_price: bool
     market_price: Decimal | None
     collar_bps: int
     limit_price: Decimal | None
@@ -67,7 +68,8 @@ def draft_order(
     closes = (side is _SELL and held > 0) or (side is _BUY and held < 0)
     collar_bps = _collar(limits, is_stock=is_stock, closes=closes)
     advised, market_price = advised_price(recommendation), _market_price(market, side)
-    if advised is None and symbol is not None:
+    names_no_price = advised is None
+    if names_no_price and symbol is not None:
         advised = _middle(market)
     limit = worst = None
     if advised is not None and market_price is not None and side is not _NO_SIDE:
@@ -83,6 +85,7 @@ def draft_order(
         held=held,
         closes=closes,
         advised_price=advised,
+        names_no_price=names_no_price,
         market_price=market_price,
         collar_bps=collar_bps,
         limit_price=limit,
@@ -130,7 +133,7 @@ def increment(price: Decimal) -> Decimal:
 
 
 def _rounded(price: Decimal, tick: Decimal | None, rounding: str) -> Decimal:
-    return price.quantize(tick or increment(price), rounding=rounding)
+    return price.quantize(tick or increment(price), rounding)  # a keyword doubles the time
 
 
 def _middle(market: MarketSeen | None) -> Decimal | None:

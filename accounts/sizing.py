@@ -9,6 +9,7 @@ from accounts.limits import Limits, SizingMethod
 from accounts.state import ZERO, AccountState
 from accounts.words import dollars, plain
 from events.order import Side
+from events.quick import by_place
 from events.recommendation import InstrumentType, RecommendationIssued
 
 STOP_IN_VOLATILITIES: Final = 2
@@ -27,32 +28,35 @@ class Sized:
     how: str
 
 
+_sized = by_place(Sized)
+
+
 def size(
     state: AccountState, recommendation: RecommendationIssued, draft: Draft, limits: Limits
 ) -> Sized:
     """Return how much to order; closing orders take all that is held and not yet on sale."""
     if draft.symbol is None:
-        return Sized(ZERO, "the recommendation names no option contract")
+        return _sized(ZERO, "the recommendation names no option contract")
     if draft.market_price is None or not draft.worst_price:
-        return Sized(ZERO, "there is no price to order at")
+        return _sized(ZERO, "there is no price to order at")
     if draft.closes:
         return _exit(state, draft, draft.symbol)
     unit = draft.worst_price * draft.multiplier
     wanted = _wanted(state, recommendation, draft, limits, unit)
     if isinstance(wanted, str):
-        return Sized(ZERO, wanted)
+        return _sized(ZERO, wanted)
     budget, why = wanted
     cap, cap_name = _cap(state, limits)
     if cap < budget:
         budget, why = cap, f"{why}, capped at {dollars(cap)} by {cap_name}"
     is_stock = recommendation.instrument_type is _STOCK
     if is_stock and limits.fractional_shares:
-        quantity = (budget / unit).quantize(_SMALLEST, rounding=ROUND_DOWN)
+        quantity = (budget / unit).quantize(_SMALLEST, ROUND_DOWN)
     else:
         quantity = budget // unit
     if not is_stock and quantity > limits.max_contracts:
         quantity, why = Decimal(limits.max_contracts), f"{why}, capped by max_contracts"
-    return Sized(quantity, f"{why}: {plain(quantity)} at worst {dollars(unit)} each")
+    return _sized(quantity, f"{why}: {plain(quantity)} at worst {dollars(unit)} each")
 
 
 def free_power(state: AccountState) -> Decimal:
@@ -73,8 +77,8 @@ def _exit(state: AccountState, draft: Draft, symbol: str) -> Sized:
     held = abs(draft.held)
     quantity = max(held - covered, ZERO)
     if covered:
-        return Sized(quantity, f"{plain(held)} held less {plain(covered)} in open closing orders")
-    return Sized(quantity, f"all {plain(held)} held")
+        return _sized(quantity, f"{plain(held)} held less {plain(covered)} in open closing orders")
+    return _sized(quantity, f"all {plain(held)} held")
 
 
 def _wanted(
