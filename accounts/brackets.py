@@ -35,7 +35,7 @@ class Exits:
     time_in_force: TimeInForce = TimeInForce.DAY
 
 
-_NONE: Final = Exits()
+_OFF, _NONE = Brackets.OFF, Exits()
 
 
 def exits_of(
@@ -49,7 +49,7 @@ def exits_of(
 
     Nothing is said where the account asks for none, or the advice names neither stop nor target.
     """
-    asked = limits.brackets is not Brackets.OFF and not draft.closes
+    asked = limits.brackets is not _OFF and not draft.closes
     stop, target = advice.stop, advice.target
     if not asked or (stop is None and target is None):
         return _NONE

@@ -8,6 +8,7 @@ from accounts.calendar import exchange_day
 from accounts.limits import Limits
 from accounts.state import ZERO, AccountState
 from accounts.words import dollars
+from events.quick import by_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,14 @@ class DayLoss:
         return ours if self.broker is None else f"{ours}; the broker's: {dollars(self.broker)}"
 
 
+_day_loss = by_place(DayLoss)
+
+
 def day_loss(state: AccountState, limits: Limits, today: date, news: Decimal = ZERO) -> DayLoss:
     """Return what `today` (New York) has cost; `news` is what holdings are worth more since."""
     ours = state.pnl_on(today) + news
     share = max((state.equity + news - ours) * limits.max_daily_loss_share, ZERO)
-    return DayLoss(ours, brokers_pnl(state, today), min(limits.max_daily_loss, share))
+    return _day_loss(ours, brokers_pnl(state, today), min(limits.max_daily_loss, share))
 
 
 def brokers_pnl(state: AccountState, today: date) -> Decimal | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from accounts.brackets import Exits, exits_of
 from accounts.draft import order_symbol
@@ -33,6 +34,9 @@ _an_intent, _a_decline, _terms_of = (
     quick(RecommendationDeclined),
     quick(OrderTerms),
 )
+# Looked up once: a member found by way of its class costs as much as a comparison of two amounts.
+_LIMIT, _ENTRY = OrderType.LIMIT, Leg.ENTRY
+_MILLISECOND: Final = timedelta(milliseconds=1)
 ERROR_LENGTH_MAX = 4_000
 """Characters of an error that are kept: a failure must fit a record, whatever it says."""
 
@@ -136,10 +140,10 @@ def _terms(given: GateInput, context: DecisionContext, exits: Exits) -> OrderTer
     if draft.symbol is None or draft.worst_price is None or market is None:
         return None
     reserved = ZERO if draft.closes else money(draft.worst_price * quantity * draft.multiplier)
-    is_limit = given.limits.order_type is OrderType.LIMIT
+    is_limit = given.limits.order_type is _LIMIT
     return _terms_of(
         client_order_id=client_order_id(
-            context.author.account, RecommendationId(advice.recommendation_id), Leg.ENTRY
+            context.author.account, RecommendationId(advice.recommendation_id), _ENTRY
         ),
         ticker=advice.ticker,
         symbol=draft.symbol,
@@ -170,7 +174,6 @@ def _intended(
     exits: str,
 ) -> OrderIntended:
     advice = given.recommendation
-    freshness = timedelta(seconds=given.limits.recommendation_freshness_seconds)
     return _an_intent(
         envelope=_envelope(advice, roles.DECISION, context),
         terms=terms,
@@ -183,8 +186,8 @@ def _intended(
         option=advice.option,
         recommendation_run_id=advice.run_id,
         issued_at=advice.issued_at,
-        fresh_until=advice.issued_at + freshness,
-        submit_before=context.now + timedelta(milliseconds=context.submit_window_ms),
+        fresh_until=advice.issued_at + given.thresholds.recommendation_age.most,
+        submit_before=context.now + context.submit_window_ms * _MILLISECOND,
         answer_within_ms=context.answer_within_ms,
         market=market,
         gates=gates,

@@ -12,7 +12,9 @@ from events.quick import quick
 from events.recommendation import Action, InstrumentType, RecommendationIssued
 
 OPTION_MULTIPLIER: Final = 100
-_SIDES: Final = {Action.BUY: Side.BUY, Action.SELL: Side.SELL, Action.UNKNOWN: Side.UNKNOWN}
+# Looked up once: a member found by way of its class costs as much as a comparison of two amounts.
+_STOCK, _BUY, _SELL, _NO_SIDE = InstrumentType.STOCK, Side.BUY, Side.SELL, Side.UNKNOWN
+_SIDES: Final = {Action.BUY: _BUY, Action.SELL: _SELL, Action.UNKNOWN: _NO_SIDE}
 _CENT: Final = Decimal("0.01")
 _TENTH_OF_A_MILL: Final = Decimal("0.0001")
 
@@ -22,8 +24,8 @@ class Draft:
     """An order without its quantity. Prices are US dollars per share, None where unknown.
 
     `held` is what the account holds of `symbol` (signed); `closes` says that the order reduces it.
-    `advised_price` is the advice's own; of a contract that it named no price of, the middle of the
-    market's quote.
+    `advised_price` is the advice's own; of a contract that it named no price of
+    (`names_no_price`), the middle of the market's quote.
     `market_price` is what the other side asks for now (buying) or offers (selling).
     `worst_price` bounds what the order can cost; it is `limit_price` but for opening sales.
     """
@@ -34,6 +36,7 @@ class Draft:
     held: Decimal
     closes: bool
     advised_price: Decimal | None
+    names_no_price: bool
     market_price: Decimal | None
     collar_bps: int
     limit_price: Decimal | None
@@ -45,7 +48,7 @@ _made = quick(Draft)
 
 def order_symbol(recommendation: RecommendationIssued) -> str | None:
     """Return the symbol an order would name; None for an option without its contract."""
-    if recommendation.instrument_type is InstrumentType.STOCK:
+    if recommendation.instrument_type is _STOCK:
         return recommendation.ticker
     return None if recommendation.option is None else recommendation.option.symbol
 
@@ -57,22 +60,23 @@ def draft_order(
     limits: Limits,
 ) -> Draft:
     """Return the order that `recommendation` would become in this account and market."""
-    is_stock = recommendation.instrument_type is InstrumentType.STOCK
+    is_stock = recommendation.instrument_type is _STOCK
     symbol = order_symbol(recommendation)
     position = None if symbol is None else state.positions.get(symbol)
     held = ZERO if position is None else position.quantity
     side = _SIDES[recommendation.action]
-    closes = (side is Side.SELL and held > 0) or (side is Side.BUY and held < 0)
+    closes = (side is _SELL and held > 0) or (side is _BUY and held < 0)
     collar_bps = _collar(limits, is_stock=is_stock, closes=closes)
     advised, market_price = advised_price(recommendation), _market_price(market, side)
-    if advised is None and symbol is not None:
+    names_no_price = advised is None
+    if names_no_price and symbol is not None:
         advised = _middle(market)
     limit = worst = None
-    if advised is not None and market_price is not None and side is not Side.UNKNOWN:
+    if advised is not None and market_price is not None and side is not _NO_SIDE:
         tick = None if is_stock else _CENT
         limit = limit_price(side, advised, collar_bps, tick)
         worst = limit
-        if side is Side.SELL and not closes:  # a short sale is worth more the dearer it fills
+        if side is _SELL and not closes:  # a short sale is worth more the dearer it fills
             worst = _rounded(_collared(advised, collar_bps), tick, ROUND_CEILING)
     return _made(
         symbol=symbol,
@@ -81,6 +85,7 @@ def draft_order(
         held=held,
         closes=closes,
         advised_price=advised,
+        names_no_price=names_no_price,
         market_price=market_price,
         collar_bps=collar_bps,
         limit_price=limit,
@@ -90,7 +95,7 @@ def draft_order(
 
 def advised_price(recommendation: RecommendationIssued) -> Decimal | None:
     """Return the price per share that the advice was given at: an option's is its own, by mid."""
-    if recommendation.instrument_type is InstrumentType.STOCK:
+    if recommendation.instrument_type is _STOCK:
         return recommendation.reference_price
     quote = recommendation.option
     if quote is None:
@@ -107,7 +112,7 @@ def limit_price(
 
     A stock's tick is a cent from one dollar on, a hundredth of a cent below.
     """
-    if side is Side.BUY:
+    if side is _BUY:
         return _rounded(_collared(advised, collar_bps), tick, ROUND_FLOOR)
     return _rounded(_collared(advised, -collar_bps), tick, ROUND_CEILING)
 
@@ -128,7 +133,7 @@ def increment(price: Decimal) -> Decimal:
 
 
 def _rounded(price: Decimal, tick: Decimal | None, rounding: str) -> Decimal:
-    return price.quantize(tick or increment(price), rounding=rounding)
+    return price.quantize(tick or increment(price), rounding)  # a keyword doubles the time
 
 
 def _middle(market: MarketSeen | None) -> Decimal | None:
@@ -141,6 +146,6 @@ def _middle(market: MarketSeen | None) -> Decimal | None:
 def _market_price(market: MarketSeen | None, side: Side) -> Decimal | None:
     if market is None:
         return None
-    quoted = market.ask if side is Side.BUY else market.bid
+    quoted = market.ask if side is _BUY else market.bid
     price = market.reference_price if quoted is None else quoted
     return price if price > 0 else None

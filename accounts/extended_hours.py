@@ -15,7 +15,7 @@ def may_extend(advice: RecommendationIssued, quantity: Decimal, limits: Limits) 
     The broker takes fractions there for some stocks alone, so none goes out.
     """
     return (
-        advice.strategy_type.value in limits.extended_hours
+        advice.strategy_type in limits.extended_hours
         and advice.instrument_type is InstrumentType.STOCK
         and limits.order_type is OrderType.LIMIT
         and quantity == quantity.to_integral_value()

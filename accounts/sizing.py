@@ -9,11 +9,15 @@ from accounts.limits import Limits, SizingMethod
 from accounts.state import ZERO, AccountState
 from accounts.words import dollars, plain
 from events.order import Side
+from events.quick import by_place
 from events.recommendation import InstrumentType, RecommendationIssued
 
 STOP_IN_VOLATILITIES: Final = 2
 """Where no stop is given, it is assumed this many daily standard deviations away."""
 _SMALLEST: Final = Decimal("0.000000001")
+# Looked up once: a member found by way of its class costs as much as a comparison of two amounts.
+_STOCK, _BUY = InstrumentType.STOCK, Side.BUY
+_FIXED, _FRACTION = SizingMethod.FIXED_NOTIONAL, SizingMethod.FIXED_FRACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +28,35 @@ class Sized:
     how: str
 
 
+_sized = by_place(Sized)
+
+
 def size(
     state: AccountState, recommendation: RecommendationIssued, draft: Draft, limits: Limits
 ) -> Sized:
     """Return how much to order; closing orders take all that is held and not yet on sale."""
     if draft.symbol is None:
-        return Sized(ZERO, "the recommendation names no option contract")
+        return _sized(ZERO, "the recommendation names no option contract")
     if draft.market_price is None or not draft.worst_price:
-        return Sized(ZERO, "there is no price to order at")
+        return _sized(ZERO, "there is no price to order at")
     if draft.closes:
         return _exit(state, draft, draft.symbol)
     unit = draft.worst_price * draft.multiplier
     wanted = _wanted(state, recommendation, draft, limits, unit)
     if isinstance(wanted, str):
-        return Sized(ZERO, wanted)
+        return _sized(ZERO, wanted)
     budget, why = wanted
     cap, cap_name = _cap(state, limits)
     if cap < budget:
         budget, why = cap, f"{why}, capped at {dollars(cap)} by {cap_name}"
-    is_stock = recommendation.instrument_type is InstrumentType.STOCK
+    is_stock = recommendation.instrument_type is _STOCK
     if is_stock and limits.fractional_shares:
-        quantity = (budget / unit).quantize(_SMALLEST, rounding=ROUND_DOWN)
+        quantity = (budget / unit).quantize(_SMALLEST, ROUND_DOWN)
     else:
         quantity = budget // unit
     if not is_stock and quantity > limits.max_contracts:
         quantity, why = Decimal(limits.max_contracts), f"{why}, capped by max_contracts"
-    return Sized(quantity, f"{why}: {plain(quantity)} at worst {dollars(unit)} each")
+    return _sized(quantity, f"{why}: {plain(quantity)} at worst {dollars(unit)} each")
 
 
 def free_power(state: AccountState) -> Decimal:
@@ -70,8 +77,8 @@ def _exit(state: AccountState, draft: Draft, symbol: str) -> Sized:
     held = abs(draft.held)
     quantity = max(held - covered, ZERO)
     if covered:
-        return Sized(quantity, f"{plain(held)} held less {plain(covered)} in open closing orders")
-    return Sized(quantity, f"all {plain(held)} held")
+        return _sized(quantity, f"{plain(held)} held less {plain(covered)} in open closing orders")
+    return _sized(quantity, f"all {plain(held)} held")
 
 
 def _wanted(
@@ -82,12 +89,12 @@ def _wanted(
     unit: Decimal,
 ) -> tuple[Decimal, str] | str:
     """Return US dollars to spend at the worst price and why, or why nothing can be spent."""
-    if limits.sizing_method is SizingMethod.FIXED_NOTIONAL:
+    if limits.sizing_method is _FIXED:
         return limits.fixed_notional, f"{dollars(limits.fixed_notional)} for each entry"
     equity = state.equity
     if equity <= 0:
         return f"equity is {dollars(equity)}: there is nothing to risk"
-    if limits.sizing_method is SizingMethod.FIXED_FRACTION:
+    if limits.sizing_method is _FRACTION:
         share = limits.fixed_fraction_of_equity
         return equity * share, f"{plain(share)} of {dollars(equity)} for each entry"
     risk = _risk(recommendation, draft, unit)
@@ -100,14 +107,14 @@ def _wanted(
 
 def _risk(recommendation: RecommendationIssued, draft: Draft, unit: Decimal) -> Decimal | str:
     """Return the US dollars that one share or contract can lose, or why that is not known."""
-    if recommendation.instrument_type is not InstrumentType.STOCK:
+    if recommendation.instrument_type is not _STOCK:
         return unit  # a bought option can lose its whole premium
     price = draft.market_price
     if price is None:
         return "there is no price to order at"
     if recommendation.stop is not None:
         distance = price - recommendation.stop
-        risk = distance if draft.side is Side.BUY else -distance
+        risk = distance if draft.side is _BUY else -distance
         if risk <= 0:
             return f"the stop {plain(recommendation.stop)} is not beyond the price {plain(price)}"
         return risk

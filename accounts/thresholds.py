@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final, TypeVar
 
 from immutables import Map
@@ -28,6 +29,16 @@ class Age:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confidence:
+    """How sure advice of one kind must be, and what is said of advice that is or is not."""
+
+    least: Decimal
+    words: str
+    sure: str
+    unsure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """The limits of an account, rendered once."""
 
@@ -42,7 +53,7 @@ class Thresholds:
     ticker_daily: str
     cooldown: timedelta
     cooldown_words: str
-    confidence: Map[tuple[InstrumentType, StrategyType], str]
+    confidence: Map[tuple[InstrumentType, StrategyType], Confidence]
     actions: str
     order_notional: str
     order_rate: str
@@ -81,7 +92,9 @@ def _rendered(limits: Limits) -> Thresholds:
         ticker_daily=f"below {limits.ticker_daily_limit}",
         cooldown=timedelta(minutes=limits.ticker_cooldown_minutes),
         cooldown_words=f"at least {limits.ticker_cooldown_minutes} minutes",
-        confidence=_each(limits.confidence_min, lambda least: f"at least {plain(least)}"),
+        confidence=Map(
+            {key: _confidence(*key, least) for key, least in limits.confidence_min.items()}
+        ),
         actions=", ".join(sorted(limits.action_allowed)) or "none",
         order_notional=f"at most {dollars(limits.max_order_notional)}",
         order_rate=f"below {limits.max_orders_per_minute} a minute and "
@@ -100,6 +113,15 @@ def _age(most_seconds: int, ahead: timedelta) -> Age:
     early = f"{-ahead.total_seconds():g}"
     words = f"{'0' if early == '-0' else early} to {most_seconds} seconds"
     return Age(most=timedelta(seconds=most_seconds), ahead=ahead, words=words)
+
+
+def _confidence(instrument: InstrumentType, strategy: StrategyType, least: Decimal) -> Confidence:
+    return Confidence(
+        least=least,
+        words=f"at least {plain(least)}",
+        sure=f"sure enough for {instrument} {strategy}",
+        unsure=f"not sure enough for {instrument} {strategy}",
+    )
 
 
 def _tickers(limits: Limits) -> str:

@@ -31,13 +31,14 @@ class Author:
         source: Origin | None = None,
     ) -> Envelope:
         """Return the envelope of an event about a recommendation; roles: `events.roles`."""
+        subject = f"recommendation:{recommendation}"
         return _envelope(
-            event_id=event_id(self.account, f"recommendation:{recommendation}", leg, role),
+            event_id=event_id(self.account, subject, leg, role),
             account_name=self.account,
             occurred_at=occurred_at,
             recommendation_id=recommendation,
             leg=leg,
-            correlation_id=f"recommendation:{recommendation}",
+            correlation_id=subject,
             causation_id=causation_id,
             source=source,
             dispatcher_run_id=self.run_id,

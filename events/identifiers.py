@@ -6,9 +6,9 @@ what makes "the first wins" a rule that can be kept.
 
 import re
 from enum import StrEnum
-from hashlib import sha256
+from hashlib import sha1, sha256
 from typing import Final, NewType
-from uuid import UUID, uuid5
+from uuid import UUID
 
 AccountName = NewType("AccountName", str)
 RecommendationId = NewType("RecommendationId", int)
@@ -20,6 +20,10 @@ CLIENT_ORDER_ID_LENGTH_MAX: Final = 48
 RECOMMENDATION_ID_MAX: Final = 2**63 - 1
 EVENT_NAMESPACE: Final = UUID("6f0c5c1e-6f0b-5b62-9d6e-7a1c4b1f2d90")
 """The fixed namespace of every event id: with another one, every past event is a stranger."""
+
+_HASHED_NAMESPACE: Final = sha1(EVENT_NAMESPACE.bytes, usedforsecurity=False)
+_FREE_BITS: Final = (1 << 128) - 1 & ~(0xF000 << 64) & ~(0xC000 << 48)
+_VERSION_5: Final = 0x5000 << 64 | 0x8000 << 48
 
 
 class Leg(StrEnum):
@@ -68,4 +72,6 @@ def event_id(account: str, subject: str, leg: Leg | None, role: str) -> UUID:
         leg: The leg of the recommendation, None where the event is not about an order.
         role: One of the closed list in `events.roles`.
     """
-    return uuid5(EVENT_NAMESPACE, f"{account}|{subject}|{leg or ''}|{role}")
+    hashed = _HASHED_NAMESPACE.copy()  # `uuid.uuid5` takes twice as long for the same
+    hashed.update(f"{account}|{subject}|{leg or ''}|{role}".encode())
+    return UUID(int=int.from_bytes(hashed.digest()[:16], "big") & _FREE_BITS | _VERSION_5)

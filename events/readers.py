@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 from events.avro import Json
-from events.quick import mutable_twin
+from events.quick import quick
 from events.records import hints_of, unwrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -60,7 +60,7 @@ def _record(
         and name not in as_they_are
         and (convert := _convert(hints[name], node, named)) is not None
     ]
-    twin = mutable_twin(kind)
+    make: Callable[..., Any] = quick(kind)
 
     def read(record: dict[str, Any]) -> Any:  # noqa: ANN401 -- `kind` is only known at run time
         for name in strangers:
@@ -69,9 +69,7 @@ def _record(
             value = record[name]
             if value is not None:
                 record[name] = convert(value)
-        instance = twin(**record)
-        instance.__class__ = kind
-        return instance
+        return make(**record)
 
     return read
 

@@ -35,9 +35,9 @@ _WIDE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 def money(value: Decimal) -> Decimal:
     """Round `value` (US dollars) to the wire's 8 decimals, half to even."""
-    return value.quantize(_MONEY_UNIT, context=_WIDE)
+    return value.quantize(_MONEY_UNIT, None, _WIDE)  # a keyword doubles the time
 
 
 def quantity(value: Decimal) -> Decimal:
     """Round `value` (shares, contracts or a ratio) to the wire's 9 decimals, half to even."""
-    return value.quantize(_QUANTITY_UNIT, context=_WIDE)
+    return value.quantize(_QUANTITY_UNIT, None, _WIDE)

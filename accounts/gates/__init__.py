@@ -63,6 +63,8 @@ GATES: Final[tuple[Gate, ...]] = (
     option_days_to_expiry,
 )
 
+_DECLINED: Final = Verdict.DECLINED
+
 __all__ = ["GATES", "Gate", "GateInput", "declined_by", "evaluate", "look_at"]
 
 
@@ -80,7 +82,7 @@ def evaluate(given: GateInput) -> tuple[GateResult, ...]:
 
 def declined_by(results: tuple[GateResult, ...]) -> tuple[str, ...]:
     """Return the names of the gates that declined, in their order."""
-    return tuple([result.gate for result in results if result.verdict is Verdict.DECLINED])
+    return tuple([result.gate for result in results if result.verdict is _DECLINED])
 
 
 def _off(result: GateResult) -> GateResult:

@@ -1,9 +1,11 @@
 """What every gate is given, and the three answers it can return."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final, TypeAlias
 
 from accounts.calendar import NEW_YORK
 from accounts.draft import Draft, draft_order
@@ -12,19 +14,21 @@ from accounts.sizing import Sized, size
 from accounts.state import AccountState
 from accounts.thresholds import Thresholds, thresholds
 from events.decision import GateResult, MarketSeen, Verdict
-from events.quick import mutable_twin, quick
+from events.quick import by_place, quick
 from events.recommendation import InstrumentType, RecommendationIssued
 
-_PASSED, _DECLINED = Verdict.PASSED, Verdict.DECLINED
-_Result = mutable_twin(GateResult)  # inlined: thirty are made for each decision
+# A member that is looked up in its class costs as much as a comparison of two amounts.
+_PASSED, _DECLINED, _STOCK = Verdict.PASSED, Verdict.DECLINED, InstrumentType.STOCK
+_Said: TypeAlias = Callable[[str, str, str, str], GateResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInput:
-    """One recommendation and all that is known about it.
+    """One recommendation and all that is known about it, what several gates ask reckoned once.
 
     `local_now` is `now` in New York, `today` its date. `unit_notional` is what one share or
-    contract costs at worst in US dollars; None where no price is known.
+    contract costs at worst in US dollars; None where no price is known. `enters_option` says that
+    the order would open a position in a contract.
     """
 
     state: AccountState
@@ -38,17 +42,14 @@ class GateInput:
     draft: Draft
     sized: Sized
     unit_notional: Decimal | None
+    is_stock: bool
+    enters_option: bool
 
     @property
     def order_notional(self) -> Decimal | None:
         """US dollars that the order costs at worst: one share's where sizing found no room."""
         unit = self.unit_notional
         return None if unit is None else unit * (self.sized.quantity or 1)
-
-    @property
-    def is_stock(self) -> bool:
-        """Whether the advice is about shares, not contracts."""
-        return self.recommendation.instrument_type is InstrumentType.STOCK
 
 
 _made = quick(GateInput)
@@ -65,6 +66,7 @@ def look_at(
     draft = draft_order(state, recommendation, market, limits)
     sized = size(state, recommendation, draft, limits)
     local_now = now.astimezone(NEW_YORK)
+    is_stock = recommendation.instrument_type is _STOCK
     worst = None if draft.symbol is None else draft.worst_price
     unit = None if worst is None else worst * draft.multiplier
     return _made(
@@ -79,25 +81,19 @@ def look_at(
         draft=draft,
         sized=sized,
         unit_notional=unit,
+        is_stock=is_stock,
+        enters_option=not is_stock and not draft.closes,
     )
 
 
-def passed(gate: str, reason: str, observed: str, threshold: str) -> GateResult:
-    """Return the answer of a gate that has nothing against the order."""
-    result: GateResult = _Result(
-        gate=gate, verdict=_PASSED, reason=reason, observed=observed, threshold=threshold
-    )
-    result.__class__ = GateResult
-    return result
+passed: Final[_Said] = by_place(GateResult, verdict=_PASSED)
+"""Return the answer of a gate that has nothing against the order.
 
+Its four texts are the gate's name, the reason, what was observed, and the threshold.
+"""
 
-def declined(gate: str, reason: str, observed: str, threshold: str) -> GateResult:
-    """Return the answer of a gate that refuses the order."""
-    result: GateResult = _Result(
-        gate=gate, verdict=_DECLINED, reason=reason, observed=observed, threshold=threshold
-    )
-    result.__class__ = GateResult
-    return result
+declined: Final[_Said] = by_place(GateResult, verdict=_DECLINED)
+"""Return the answer of a gate that refuses the order, of the same four texts."""
 
 
 @lru_cache(maxsize=256)  # a handful of gates times a handful of sentences

@@ -13,6 +13,7 @@ from accounts.state import ZERO, TradingStatus
 from accounts.words import dollars, plain
 from events.decision import GateResult
 
+_TRADES: Final = TradingStatus.ACTIVE
 _ACTIVE: Final = passed("account_active", "the account trades", "ACTIVE", "ACTIVE")
 _LOSES: Final = not_applicable("daily_loss_limit", "an exit ends a loss: it is never held back")
 _CALM: Final = not_applicable("vix_regime", "a wild market is a reason to leave it")
@@ -25,7 +26,7 @@ def account_active(given: GateInput) -> GateResult:
     gate, trading = "account_active", given.state.trading
     if given.state.opened is None:
         return declined(gate, "the account has not been opened", "not opened", "opened")
-    if trading.status is TradingStatus.ACTIVE:
+    if trading.status is _TRADES:
         return _ACTIVE
     said = f"{trading.status.lower()} by {trading.by}: {trading.reason}"
     if trading.status is TradingStatus.REDUCED and given.draft.closes:
@@ -77,10 +78,11 @@ def trading_hours(given: GateInput) -> GateResult:
         limits.opening_minutes_blocked,
         limits.entry_cutoff.get(strategy),
         limits.expiry_day_minutes_blocked if expires else 0,
-        entry=not given.draft.closes,
-        around=may_extend(given.recommendation, given.sized.quantity, limits),
+        not given.draft.closes,
+        may_extend(given.recommendation, given.sized.quantity, limits),
     )
-    observed = f"{given.local_now.isoformat(' ')[:19]} New York"
+    hour = given.local_now.time().isoformat("seconds")  # a naive time: no offset is reckoned for it
+    observed = f"{given.today.isoformat()} {hour} New York"
     if found is None:
         return declined(gate, "the exchange is closed all day", observed, "a trading day")
     opens, closes, hours, open_at, close_at = found
@@ -124,9 +126,8 @@ def _hours(
     minutes_blocked: int,
     cutoff: time | None,
     last_minutes_blocked: int,
-    *,
-    entry: bool,
-    around: bool,
+    entry: bool,  # noqa: FBT001 -- by place, as a keyword makes the look-up twice as long
+    around: bool,  # noqa: FBT001 -- as above
 ) -> tuple[datetime, datetime, str, datetime, datetime] | None:
     today = session(day)
     if today is None:

@@ -18,7 +18,7 @@ _UNNAMED: Final = "the option contract is not named"
 def option_spread(given: GateInput) -> GateResult:
     """Decline a contract whose ask is far above its bid, as a share of their middle."""
     gate, threshold = "option_spread", given.thresholds.spread
-    if given.is_stock or given.draft.closes:
+    if not given.enters_option:
         return _exempt(gate, given)
     bid, ask = _best(given)
     if bid is None or ask is None:
@@ -52,7 +52,7 @@ def option_open_interest(given: GateInput) -> GateResult:
 def option_premium(given: GateInput) -> GateResult:
     """Decline a contract that is too cheap to mean anything, or too dear, by strategy."""
     gate, strategy = "option_premium", given.recommendation.strategy_type
-    if given.is_stock or given.draft.closes:
+    if not given.enters_option:
         return _exempt(gate, given)
     threshold = given.thresholds.premium.get(strategy)
     if threshold is None:
@@ -72,7 +72,7 @@ def option_premium(given: GateInput) -> GateResult:
 def option_days_to_expiry(given: GateInput) -> GateResult:
     """Decline a contract that lives too short or too long for its strategy."""
     gate, strategy = "option_days_to_expiry", given.recommendation.strategy_type
-    if given.is_stock or given.draft.closes:
+    if not given.enters_option:
         return _exempt(gate, given)
     threshold = given.thresholds.days_to_expiry.get(strategy)
     if threshold is None:
@@ -93,7 +93,7 @@ def option_days_to_expiry(given: GateInput) -> GateResult:
 def _counted(
     gate: str, given: GateInput, count: int | None, least: int, threshold: str
 ) -> GateResult:
-    if given.is_stock or given.draft.closes:
+    if not given.enters_option:
         return _exempt(gate, given)
     if count is None:
         reason = _UNNAMED if given.recommendation.option is None else "the advice does not say"

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from accounts.draft import advised_price
 from accounts.gates.given import GateInput, declined, not_applicable, passed
 from accounts.limits import BASIS_POINTS
 from accounts.words import dollars, plain
@@ -56,7 +55,7 @@ def price_collar(given: GateInput) -> GateResult:
     if not draft.limit_price:
         return declined(gate, "the limit rounds to nothing", plain(price), threshold)
     near = abs(price - advised) * BASIS_POINTS <= advised * bps
-    if advised_price(given.recommendation) is None:
+    if draft.names_no_price:
         said = "the advice names no price of the contract: its quote is held against its own middle"
     else:
         said = f"the market {'is near' if near else 'has left'} the advice"

@@ -7,6 +7,7 @@ from accounts.words import plain
 from events.decision import GateResult
 from events.order import Side
 
+_BUY: Final = Side.BUY
 _SURE: Final = not_applicable("confidence", "low conviction is no reason to keep a position")
 _ALLOWED: Final = not_applicable("action_allowed", "what is held may always be closed")
 _BUYS: Final = not_applicable("no_short_selling", "a BUY sells nothing")
@@ -18,14 +19,13 @@ def confidence(given: GateInput) -> GateResult:
     if given.draft.closes:
         return _SURE
     kind = (advice.instrument_type, advice.strategy_type)
-    least, observed = given.limits.confidence_min.get(kind), plain(advice.confidence)
-    if least is None:
+    asked, observed = given.thresholds.confidence.get(kind), plain(advice.confidence)
+    if asked is None:
         reason = f"no threshold is set for {kind[0]} {kind[1]}"
         return declined(gate, reason, observed, "none set")
-    threshold = given.thresholds.confidence[kind]
-    if advice.confidence >= least:
-        return passed(gate, f"sure enough for {kind[0]} {kind[1]}", observed, threshold)
-    return declined(gate, f"not sure enough for {kind[0]} {kind[1]}", observed, threshold)
+    if advice.confidence >= asked.least:
+        return passed(gate, asked.sure, observed, asked.words)
+    return declined(gate, asked.unsure, observed, asked.words)
 
 
 def action_allowed(given: GateInput) -> GateResult:
@@ -33,7 +33,7 @@ def action_allowed(given: GateInput) -> GateResult:
     gate, advice = "action_allowed", given.recommendation
     if given.draft.closes:
         return _ALLOWED
-    action = f"{advice.action}_{advice.instrument_type}"
+    action = advice.action + "_" + advice.instrument_type
     if action in given.limits.action_allowed:
         return passed(gate, "the account trades this", action, given.thresholds.actions)
     return declined(gate, "the account does not trade this", action, given.thresholds.actions)
@@ -42,7 +42,7 @@ def action_allowed(given: GateInput) -> GateResult:
 def no_short_selling(given: GateInput) -> GateResult:
     """Decline a SELL of what is not held; contracts are never sold short at all."""
     gate, draft = "no_short_selling", given.draft
-    if draft.side is Side.BUY:
+    if draft.side is _BUY:
         return _BUYS
     observed, threshold = f"{plain(draft.held)} held", "more than 0 held"
     if draft.closes:

@@ -1,11 +1,14 @@
 """Identifiers are derived, never drawn: the same facts give the same id, others another."""
 
+from uuid import uuid5
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.identifiers import (
     CLIENT_ORDER_ID_LENGTH_MAX,
+    EVENT_NAMESPACE,
     RECOMMENDATION_ID_MAX,
     AccountName,
     Leg,
@@ -60,6 +63,15 @@ def test_event_ids_tell_events_apart(
         return event_id(account, f"recommendation:{recommendation}", leg, role)
 
     assert (derived(one) == derived(other)) == (one == other)
+
+
+@given(subject=st.text(st.characters(exclude_categories=["Cs"])), leg=st.none() | legs)
+def test_an_event_id_is_the_uuid_of_version_5_that_anybody_can_derive(
+    subject: str, leg: Leg | None
+) -> None:
+    name = f"tiny|{subject}|{leg or ''}|decision"
+
+    assert event_id("tiny", subject, leg, "decision") == uuid5(EVENT_NAMESPACE, name)
 
 
 def test_the_namespace_of_event_ids_never_changes() -> None:
