@@ -1,18 +1,22 @@
-"""Events whose gates stay text: everything else of them is read as ever."""
+"""Events whose gates go their own way: everything else of them is read and written as ever."""
 
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final, TypeAlias
 
-from fastavro import parse_schema, schemaless_reader
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from events.avro import Json
+from events.gates_bytes import gates_writer
 from events.gates_text import gates_reader
 from events.readers import bare, record_reader
-from events.records import hints_of
+from events.records import hints_of, record_writer
 
 BriefReader: TypeAlias = Callable[[bytes, int], Any]
 """From bytes, and where Avro's begin in them, to an event; None where it needs a whole reading."""
+
+BriefWriter: TypeAlias = Callable[[bytes, Any], bytes | None]
+"""From a head and an event to that head and Avro's bytes; None where it needs a whole writing."""
 
 _GATES: Final = "gates"
 
@@ -22,18 +26,11 @@ def brief_reader(kind: type, schema: Json) -> BriefReader | None:
 
     It never finds fault: what it cannot read is None, and a whole reading says why.
     """
-    fields = schema["fields"]
-    names = [field["name"] for field in fields]
-    if _GATES not in names or _GATES not in dict(hints_of(kind)):
+    parts = _parts(kind, schema)
+    read_gates = None if parts is None else gates_reader(parts[1])
+    if parts is None or read_gates is None:
         return None
-    place = names.index(_GATES)
-    read_gates = gates_reader(fields[place]["type"])
-    if read_gates is None:
-        return None
-    named: dict[str, Any] = {}
-    before = _part(schema, fields[:place], "Before", named)
-    _part(schema, fields[place : place + 1], "Gates", named)  # names what the rest may refer to
-    after = _part(schema, fields[place + 1 :], "After", named)
+    before, _, after = parts
     read = record_reader(kind, schema, as_they_are=frozenset({_GATES}))
 
     def brief(data: bytes, start: int) -> Any:  # noqa: ANN401 -- `kind` is only known at run time
@@ -49,6 +46,47 @@ def brief_reader(kind: type, schema: Json) -> BriefReader | None:
             return None
 
     return brief
+
+
+def brief_writer(kind: type, schema: Json) -> BriefWriter | None:
+    """Return a function that writes a `kind`, None where it has no gates.
+
+    It never finds fault: what it cannot write is None, and a whole writing says why.
+    """
+    parts = _parts(kind, schema)
+    write_gates = None if parts is None else gates_writer(parts[1])
+    if parts is None or write_gates is None:
+        return None
+    before, _, after = parts
+    to_record = record_writer(kind, without=frozenset({_GATES}))
+
+    def brief(head: bytes, event: Any) -> bytes | None:  # noqa: ANN401 -- as above
+        body = BytesIO()
+        body.write(head)
+        try:
+            record, gates = to_record(event), write_gates(event.gates)
+            schemaless_writer(body, before, record)
+            body.write(gates)
+            schemaless_writer(body, after, record)
+        except Exception:  # noqa: BLE001 -- a wrong value raises anything; the whole writing tells it
+            return None
+        return body.getvalue()
+
+    return brief
+
+
+def _parts(kind: type, schema: Json) -> tuple[Any, Any, Any] | None:
+    """Return what stands before the gates, theirs, and what stands behind; None without gates."""
+    fields = schema["fields"]
+    names = [field["name"] for field in fields]
+    if _GATES not in names or _GATES not in dict(hints_of(kind)):
+        return None
+    place = names.index(_GATES)
+    named: dict[str, Any] = {}
+    before = _part(schema, fields[:place], "Before", named)
+    _part(schema, fields[place : place + 1], "Gates", named)  # names what the rest may refer to
+    after = _part(schema, fields[place + 1 :], "After", named)
+    return before, fields[place]["type"], after
 
 
 def _part(schema: Json, fields: list[Json], name: str, named: dict[str, Any]) -> Any:  # noqa: ANN401 -- as fastavro has it

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from events.avro import Json, avro_schema
-from events.brief import BriefReader, brief_reader
+from events.brief import BriefReader, BriefWriter, brief_reader, brief_writer
 from events.catalog import EVENTS, NAMESPACE, AnyEvent
 from events.readers import Reader, bare, record_reader
 from events.records import Writer, record_writer
@@ -60,7 +60,7 @@ class Codec:
         """Ask `source` nothing yet; see `with_gates_as_text`."""
         self._source = source
         self._gates_as_text = gates_as_text
-        self._writers: dict[type, tuple[bytes, Any, Writer]] = {}
+        self._writers: dict[type, tuple[bytes, Any, Writer, BriefWriter | None]] = {}
         self._plans: dict[int, _Plan] = {}
 
     def with_gates_as_text(self) -> Self:
@@ -77,7 +77,10 @@ class Codec:
         Raises:
             ValueError: A value does not fit its type on the wire (a NaN, a decimal too long …).
         """
-        header, schema, to_record = self._writer(type(event))
+        header, schema, to_record, write_briefly = self._writer(type(event))
+        brief = None if write_briefly is None else write_briefly(header, event)
+        if brief is not None:
+            return brief
         body = BytesIO()
         body.write(header)
         schemaless_writer(body, schema, to_record(event))
@@ -139,12 +142,17 @@ class Codec:
             )
         return self._plans.get(schema_id) or self._plan(schema_id), data
 
-    def _writer(self, event_type: type[AnyEvent]) -> tuple[bytes, Any, Writer]:
+    def _writer(self, event_type: type[AnyEvent]) -> tuple[bytes, Any, Writer, BriefWriter | None]:
         found = self._writers.get(event_type)
         if found is None:
             header = _HEADER.pack(0, self._source.id_of(event_type))
-            schema = parse_schema(avro_schema(event_type))
-            found = self._writers[event_type] = (header, schema, record_writer(event_type))
+            schema = avro_schema(event_type)
+            found = self._writers[event_type] = (
+                header,
+                parse_schema(bare(schema)),
+                record_writer(event_type),
+                brief_writer(event_type, schema),
+            )
         return found
 
     def _plan(self, schema_id: int) -> _Plan:

@@ -20,6 +20,7 @@ from events.command import CommandIssued
 from events.identifiers import AccountName
 from events.order import OrderFilled, OrderIntended
 from events.projection import ProjectionFailed, ProjectionSettled
+from events.readers import bare
 from events.records import record_writer
 from events.snapshot import AccountSnapshot
 from projections.executions import EXECUTIONS
@@ -98,7 +99,7 @@ def later_schema() -> Json:
 def written(kind: type, event: AnyEvent, schema_id: int, schema: Json, **more: object) -> bytes:
     body = BytesIO()
     body.write(struct.pack(">bI", 0, schema_id))
-    schemaless_writer(body, parse_schema(schema), {**record_writer(kind)(event), **more})
+    schemaless_writer(body, parse_schema(bare(schema)), {**record_writer(kind)(event), **more})
     return body.getvalue()
 
 
