@@ -7,11 +7,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from brokers.alpaca import rate
+from consumers.account_facts import account_facts
 from consumers.clock import SystemClock
+from consumers.waiting import WaitReason
 from events.account import AccountHalted
 from events.catalog import LogEvent
 from events.command import CommandKind
 from events.decision import RecommendationDeclined
+from events.identifiers import AccountName
 from events.order import OrderCanceled, OrderIntended, OrderResent
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher import world as the_world
@@ -75,6 +78,14 @@ def sent_late(desk: Desk, events: list[LogEvent]) -> list[dict[str, Any]]:
     ]
 
 
+def waits_for(desk: Desk, account: AccountName) -> WaitReason | None:
+    """Return what `accounts show` says that the account's advice waits for."""
+    world = desk.world
+    facts = account_facts(desk.settings, desk.settings.account(account), world.codec)
+    wait = None if facts.backlog is None else facts.backlog.wait
+    return None if wait is None else wait.reason
+
+
 def statuses(desk: Desk) -> set[int]:
     return {request["status"] for request in desk.alpaca.requests()}
 
@@ -122,12 +133,16 @@ def test_a_halt_and_cancels_overtake_a_burst(desk: Desk) -> None:
         a_burst(desk, 300)
         until(lambda: any(line["event"] == "waiting_for_the_rate_budget" for line in lines))
 
+        # and: whoever asks is told what it waits for
+        until(lambda: waits_for(desk, account) is WaitReason.RATE_BUDGET)
+
         # when
         command(desk.world, account, CommandKind.CANCEL_OPEN)
         await_one(desk.world, account, AccountHalted)
 
         # then: what is open is cancelled, and what waited is declined by the halt
         events = desk.world.await_ends(account, *range(1, 301))
+        assert waits_for(desk, account) is None
 
     place = [type(event) for event in events].index(AccountHalted)
     assert all_of(events[place:], OrderIntended) == []
