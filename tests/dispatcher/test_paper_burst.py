@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from brokers.alpaca import rate
 from consumers.account_facts import account_facts
 from consumers.clock import SystemClock
+from consumers.dispatcher.submitter import THREADS
 from consumers.waiting import WaitReason
 from events.account import AccountHalted
 from events.catalog import LogEvent
@@ -86,6 +87,21 @@ def waits_for(desk: Desk, account: AccountName) -> WaitReason | None:
     return None if wait is None else wait.reason
 
 
+def overtaken(desk: Desk, events: list[LogEvent]) -> list[int]:
+    """Return for each POST how many of an earlier decision were still to come in.
+
+    Of orders that went out as announced; what was announced once more comes when it comes.
+    """
+    again = {resent.client_order_id for resent in all_of(events, OrderResent)}
+    turn = {one.terms.client_order_id: place for place, one in enumerate(intents(events))}
+    came = [
+        turn[post["client_order_id"]]
+        for post in desk.alpaca.posts()
+        if post["client_order_id"] not in again
+    ]
+    return [sum(later < place for later in came[number + 1 :]) for number, place in enumerate(came)]
+
+
 def statuses(desk: Desk) -> set[int]:
     return {request["status"] for request in desk.alpaca.requests()}
 
@@ -115,6 +131,12 @@ def test_a_burst_goes_out_in_order_at_the_brokers_rate_and_what_went_stale_does_
     assert sent_late(desk, events) == []
     posted = [post["client_order_id"] for post in desk.alpaca.posts()]
     assert len(set(posted)) == len(posted) > ONE_MINUTES_ORDERS
+
+    # and: they came in as they were decided, but for those that are on their way side by side.
+    # Their threads and connections race; more can be had only by waiting for the answer to each
+    # before the next goes out. A decision waits for a free thread, so no POST overtakes more than
+    # the other threads have on their way.
+    assert max(overtaken(desk, events)) < THREADS
 
     # and: what went stale waiting says so, and no market was asked about it
     stale = all_of(events, RecommendationDeclined)
