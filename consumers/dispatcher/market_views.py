@@ -94,7 +94,7 @@ class MarketAtHand:
         """See `MarketViews.refusal`; there is no key."""
         return None
 
-    def wait(self, timeout_s: float) -> bool:
+    def wait(self, _timeout_s: float) -> bool:
         """See `MarketViews.wait`; nothing is under way."""
         return False
 
