@@ -24,6 +24,7 @@ def account_as_json(facts: AccountFacts) -> dict[str, Any]:
         "as_of": facts.as_of,
         "seat": facts.seat,
         "undecided": facts.undecided,
+        "waits_for": None if facts.backlog is None else facts.backlog.wait,
     }
     if folded is None or folded.state.opened is None:
         return {**known, "log": None}

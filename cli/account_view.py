@@ -12,7 +12,7 @@ from accounts.state import AccountState, Position, TradingStatus
 from cli.output import dollars, exact, moment, print_table, say
 from consumers.account_facts import AccountFacts
 from consumers.account_states import Folded
-from consumers.seats import Seat
+from consumers.seats import Backlog, Seat
 
 
 def print_account(facts: AccountFacts) -> None:
@@ -43,6 +43,16 @@ def seat_in_words(seat: Seat) -> str:
     return f"{seat.holder.client_id} ({seat.holder.host}){standby}"
 
 
+def backlog_in_words(backlog: Backlog) -> str:
+    """Return how much waits to be decided, and for what if the owner of the seat says so."""
+    if not backlog.records:
+        return "nothing waits"
+    many = "recommendation waits" if backlog.records == 1 else "recommendations wait"
+    wait = backlog.wait
+    why = "" if wait is None else f" for {wait.reason.in_words} since {moment(wait.since)}"
+    return f"{backlog.records:,} {many}{why}"
+
+
 def _no_life(facts: AccountFacts) -> str:
     if facts.as_of is not None:
         return "was not open yet at that point of its log."
@@ -56,11 +66,8 @@ def _situation(facts: AccountFacts, folded: Folded) -> Iterator[list[object]]:
     yield ["Mode", f"{account.mode.lower()}, {account.preset} limits, {account.clock} clock"]
     if facts.seat is not None:
         yield ["Seat", seat_in_words(facts.seat)]
-    if facts.undecided is not None:
-        waiting = (
-            f"{facts.undecided:,} recommendations wait" if facts.undecided else "nothing waits"
-        )
-        yield ["To decide", waiting]
+    if facts.backlog is not None:
+        yield ["To decide", backlog_in_words(facts.backlog)]
     as_of = f", as of {_point(facts.as_of)}" if facts.as_of is not None else ""
     yield [
         "Log",

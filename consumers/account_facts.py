@@ -7,7 +7,7 @@ from datetime import datetime
 from consumers.account_states import Folded, folded_to_end
 from consumers.as_of import account_as_of
 from consumers.clock import SystemClock
-from consumers.seats import Seat, seat_of, undecided
+from consumers.seats import Backlog, Seat, backlog_of, seat_of
 from consumers.settings import AccountSettings, Settings
 from consumers.settings_limits import PresentLimits, present_limits
 from events.codec import Codec
@@ -18,7 +18,7 @@ class AccountFacts:
     """One account, as it is or as it was at `as_of`; `folded` is None before its first run.
 
     `now` is the time that its day goes by: the recommendations' in a historical run. `seat` and
-    `undecided` (recommendations that wait) are of this moment, None where the past was asked for.
+    `backlog` (recommendations that wait) are of this moment, None where the past was asked for.
     """
 
     account: AccountSettings
@@ -27,7 +27,12 @@ class AccountFacts:
     now: datetime
     as_of: int | datetime | None = None
     seat: Seat | None = None
-    undecided: int | None = None
+    backlog: Backlog | None = None
+
+    @property
+    def undecided(self) -> int | None:
+        """How many recommendations wait."""
+        return None if self.backlog is None else self.backlog.records
 
 
 def account_facts(
@@ -72,8 +77,6 @@ def account_facts(
     if as_of is not None:
         return facts
     decided = 0 if state is None else state.next_recommendation_offset
-    return replace(
-        facts,
-        seat=seat_of(cluster, account.account),
-        undecided=None if state is None else undecided(cluster, account.account, decided),
-    )
+    seat = seat_of(cluster, account.account)
+    waits = None if state is None else backlog_of(cluster, account.account, decided, seat)
+    return replace(facts, seat=seat, backlog=waits)

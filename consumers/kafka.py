@@ -203,11 +203,17 @@ def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> in
 
 def committed_offset(consumer: Consumer, topic: str, partition: int = 0) -> int | None:
     """Return the group's committed offset, None when it has none; errors as `end_offset`."""
+    found = committed(consumer, topic, partition)
+    return None if found is None else found.offset
+
+
+def committed(consumer: Consumer, topic: str, partition: int = 0) -> TopicPartition | None:
+    """Return the same, with the text that was committed beside it."""
     try:
         [found] = consumer.committed([TopicPartition(topic, partition)], timeout=METADATA_TIMEOUT_S)
     except KafkaException as error:
         raise unreachable(error) from error
-    return None if found.offset == OFFSET_INVALID else found.offset
+    return None if found.offset == OFFSET_INVALID else found
 
 
 def unreachable(error: KafkaException) -> ServiceUnreachable:

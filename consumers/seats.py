@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.cluster import Cluster
-from consumers.kafka import admin_client, committed_offset, consumer_config, unreachable
+from consumers.kafka import admin_client, committed, consumer_config, unreachable
 from consumers.scan import scan
+from consumers.waiting import Wait, from_text
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS
 
@@ -64,18 +65,37 @@ def seat_of(cluster: Cluster, account: AccountName) -> Seat:
     )
 
 
-def undecided(cluster: Cluster, account: AccountName, next_offset: int) -> int:
-    """Return how many recommendations wait for the account, which has decided up to `next_offset`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many recommendations wait for an account, and what the owner of its seat waits for.
+
+    `wait` is None where nothing waits, where nobody has the seat, or where its owner says nothing
+    of it: advice that has just come, or that waits for its market.
+    """
+
+    records: int
+    wait: Wait | None = None
+
+
+def backlog_of(cluster: Cluster, account: AccountName, next_offset: int, seat: Seat) -> Backlog:
+    """Return what waits for the account, which has decided up to `next_offset`.
 
     Records are counted, not offsets: marks of transactions take some, and dead letters are done
-    with where the group's own offset says so.
+    with where the group's own offset says so. What a process said of itself counts for as long as
+    it has the `seat`.
 
     Raises:
         ConfigurationError: There is no topic of recommendations.
         ServiceUnreachable: Kafka does not answer.
     """
-    start = max(decided_to(cluster, account), next_offset)
-    return sum(1 for _ in scan(cluster, RECOMMENDATIONS.name, start=start))
+    position = _position(cluster, account)
+    start = max(0 if position is None else position.offset, next_offset)
+    records = sum(1 for _ in scan(cluster, RECOMMENDATIONS.name, start=start))
+    wait = None if position is None else from_text(position.metadata)
+    is_its_owners = (
+        wait is not None and seat.holder is not None and wait.by == seat.holder.client_id
+    )
+    return Backlog(records=records, wait=wait if records and is_its_owners else None)
 
 
 def decided_to(cluster: Cluster, account: AccountName) -> int:
@@ -86,9 +106,14 @@ def decided_to(cluster: Cluster, account: AccountName) -> int:
     Raises:
         ServiceUnreachable: Kafka does not answer.
     """
+    position = _position(cluster, account)
+    return 0 if position is None else position.offset
+
+
+def _position(cluster: Cluster, account: AccountName) -> TopicPartition | None:
     config = consumer_config(cluster.bootstrap_servers, cluster.dispatchers_of(account))
     asking = Consumer({**config, "log_level": 0})  # it never joins the group whose name it has
     try:
-        return committed_offset(asking, cluster.topic(RECOMMENDATIONS.name)) or 0
+        return committed(asking, cluster.topic(RECOMMENDATIONS.name))
     finally:
         asking.close()

@@ -37,7 +37,10 @@ order id until it is found, or proven absent.
 """
 
 _CASES: Final = (
-    ("no connection was made", PostAnswer(breakage=Breakage.NEVER_CONNECTED)),
+    (
+        "no connection was made, or its TLS handshake failed",
+        PostAnswer(breakage=Breakage.NEVER_CONNECTED),
+    ),
     ("sent, then time-out, reset or a cut body", PostAnswer(breakage=Breakage.BROKE_OFF)),
     ("2xx, the order with our id", PostAnswer(status=200, is_our_order=True)),
     ("2xx, anything else: empty, HTML, another order", PostAnswer(status=200)),

@@ -58,6 +58,7 @@ class RejectionClass(StrEnum):
     VALIDATION = "VALIDATION"
     CREDENTIALS = "CREDENTIALS"
     OTHER = "OTHER"
+    PATTERN_DAY_TRADING = "PATTERN_DAY_TRADING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

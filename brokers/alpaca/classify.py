@@ -75,6 +75,7 @@ REFUSALS: Final = (
     Refusal(("fractional orders must be",), RejectionClass.NOT_FRACTIONABLE),
     Refusal(("wash trade",), RejectionClass.WASH_TRADE),
     Refusal(("cannot open a", "order is open"), RejectionClass.WASH_TRADE),
+    Refusal(("pattern day trading",), RejectionClass.PATTERN_DAY_TRADING),
     Refusal(("not authorized to trade options",), RejectionClass.OPTIONS_LEVEL),
     Refusal(("not eligible to trade", "option"), RejectionClass.OPTIONS_LEVEL),
     Refusal(("expires soon",), RejectionClass.EXPIRY),

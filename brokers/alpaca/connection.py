@@ -20,7 +20,12 @@ from typing import Any, Final
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util.connection import create_connection
 
 from brokers.broker import LastWord
@@ -156,7 +161,23 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        """Connect and shake hands; what fails here has sent no byte of a request.
+
+        As urllib3 has it, a handshake that ends late or is cut reads as an answer that did.
+        """
+        try:
+            super().connect()
+        except (NewConnectionError, ConnectTimeoutError):
+            raise
+        except (OSError, HTTPError) as error:  # Python's SSL errors are OSErrors
+            self.close()
+            words = (
+                getattr(error, name, None) for name in ("verify_message", "reason", "strerror")
+            )
+            said = next(filter(None, words), error)
+            # Told without what stands in brackets, as an OS error is without its number.
+            raise NewConnectionError(self, f"[TLS] the handshake failed: {said}") from error
 
 
 class _Pool(HTTPConnectionPool):

@@ -4,7 +4,7 @@ Known orders are told as any answer is, elsewhere. Here: what came of an option'
 our log had ended and the broker has, differences, and the broker's figures.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -64,21 +64,21 @@ def entries(
     if not _is_news(state, found, writer):
         return told
     event = reconciled(found.confirmed, found.books, writer.author, writer.now)
-    is_known = set(event.differences) <= set(state.differences)
+    reported = {plain_text(one) for one in found.comparison.reported}
+    halting = [one for one in event.differences if one not in reported]
+    news = halting if set(halting) - set(state.differences) else []
     told.add(event, encode(event))
-    halt = _halt(event, told.state, writer, is_known=is_known)
+    halt = _halt(event, news, told.state, writer)
     if halt is not None:
         told.add(halt, encode(halt))
     return told
 
 
 def _halt(
-    event: AccountReconciled, state: AccountState, writer: Writer, *, is_known: bool
+    event: AccountReconciled, differences: Sequence[str], state: AccountState, writer: Writer
 ) -> Halt | None:
     author, cause, now = writer.author, event.envelope, writer.now
-    halt: Halt | None = None
-    if not is_known:
-        halt = halt_after_reconciliation(state, event.differences, cause, author, now)
+    halt: Halt | None = halt_after_reconciliation(state, differences, cause, author, now)
     return halt or halt_after_loss(state, cause, writer.limits, author, now)
 
 

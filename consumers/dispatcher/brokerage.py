@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final
 
 from immutables import Map
 
-from accounts.limits import Limits, by_strategy
+from accounts.limits import Limits
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.data import AlpacaData
 from brokers.alpaca.market import AlpacaMarket, ContractWindow
@@ -22,10 +21,6 @@ from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.market_views import MarketAtHand, MarketBeside, MarketViews
 from consumers.settings import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
-
-STRIKE_SHARES: Final = by_strategy(Decimal("0.05"), Decimal("0.10"), Decimal("0.15"))
-"""How far from the stock's price a contract's strike may be chosen, as a share of that price: the
-longer a strategy waits, the farther the stock may go."""
 
 _BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -56,7 +51,7 @@ def market_of(account: AccountSettings, broker: Broker) -> MarketData:
     if at is None:
         return RecommendedMarket()
     http = broker.http if isinstance(broker, AlpacaPaperBroker) else http_of(at)
-    return AlpacaMarket(http, data_of(at), contract_window(account.limits()))
+    return AlpacaMarket(http, data_of(at), contract_window(account.limits(), at))
 
 
 def views_of(market: MarketData, seconds: Callable[[], float]) -> MarketViews:
@@ -72,14 +67,14 @@ def data_of(at: AlpacaSettings) -> AlpacaData:
     return AlpacaData(at.data_url, at.credentials, _deadline_s(at), budget)
 
 
-def contract_window(limits: Limits) -> ContractWindow:
-    """Return which contracts may be chosen: those that the gates of `limits` would let pass."""
+def contract_window(limits: Limits, at: AlpacaSettings) -> ContractWindow:
+    """Return which contracts may be chosen: near the money, and as the gates would let pass."""
     least, most = limits.option_days_to_expiry_min, limits.option_days_to_expiry_max
     return ContractWindow(
         days=Map(
             {strategy: (least[strategy], most[strategy]) for strategy in least if strategy in most}
         ),
-        strike_share=STRIKE_SHARES,
+        strike_share=Map(at.option_strike_share),
         spread_share_max=limits.option_spread_max,
         open_interest_min=limits.option_open_interest_min,
         volume_min=limits.option_volume_min,

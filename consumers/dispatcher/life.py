@@ -40,6 +40,7 @@ from consumers.dispatcher.seat import Seat
 from consumers.dispatcher.snapshot_writer import SnapshotWriter
 from consumers.dispatcher.tenure import Tenure
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
+from consumers.foreign import HALTING
 from consumers.health import Heartbeat
 from consumers.kafka import committed_offset, consume_batch, consumer_config, end_offset, names
 from consumers.logs import get_log
@@ -327,7 +328,9 @@ class Dispatcher:
         broker = self._with.broker
         if not isinstance(broker, KeepsBooks):
             return None
-        return Reconciler(broker, self._with.clock, self._tuning.reconcile_interval_ms)
+        at, interval_ms = self._account.alpaca, self._tuning.reconcile_interval_ms
+        policy = HALTING if at is None else at.foreign
+        return Reconciler(broker, self._with.clock, interval_ms, policy)
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._tenure is None:

@@ -15,6 +15,7 @@ from brokers.books import BrokerBooks, KeepsBooks
 from brokers.errors import BrokerUnavailable, CredentialsRefused
 from consumers.clock import Clock
 from consumers.dispatcher.reconciling import Comparison, compare
+from consumers.foreign import HALTING, ForeignPolicy
 from consumers.logs import get_log
 
 LOOK_BACK: Final = timedelta(days=7)
@@ -48,8 +49,15 @@ Look: TypeAlias = Found | CredentialsRefused | AnotherAccount
 class Reconciler:
     """Asks for the books of one seat's account, in a thread of its own."""
 
-    def __init__(self, broker: KeepsBooks, clock: Clock, interval_ms: int) -> None:
+    def __init__(
+        self,
+        broker: KeepsBooks,
+        clock: Clock,
+        interval_ms: int,
+        policy: ForeignPolicy = HALTING,
+    ) -> None:
         """Ask at the first turn, then every `interval_ms`."""
+        self._policy = policy
         self._broker = broker
         self._clock = clock
         self._interval_s = interval_ms / 1000
@@ -108,7 +116,8 @@ class Reconciler:
         if state.opened is not None and books.account.number != state.opened.broker_account_number:
             return AnotherAccount(books.account.number)
         self._newest = books
-        comparison, then = compare(state, books), compare(before, books)
+        comparison = compare(state, books, self._policy)
+        then = compare(before, books, self._policy)
         settled = set(then.differences)
         differences = [one for one in comparison.differences if one in settled]
         # What ended while the books were on their way is in them as it was.

@@ -19,14 +19,15 @@ from accounts.decide import plain_text
 from accounts.state import ZERO, AccountState, ClosedOrder, End
 from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
+from consumers.dispatcher.differences import Differences
 from consumers.dispatcher.legs import named
+from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events import roles
 from events.account import AccountReconciled
 from events.author import Author
 from events.identifiers import CLIENT_ORDER_ID_LENGTH_MAX, ClientOrderId, Leg, RecommendationId
 from events.values import money
 
-DIFFERENCES_MAX: Final = 50
 END_BOOKED_WITHIN: Final = timedelta(days=5)
 _OWN: Final = re.compile(r"(?P<account>[a-z0-9-]+)-(?P<number>\d{1,19})-(?P<leg>entry|stop|target)")
 _HASHED: Final = re.compile(rf"_[0-9a-f]{{{CLIENT_ORDER_ID_LENGTH_MAX - 1}}}")
@@ -37,23 +38,26 @@ class Comparison:
     """What holding books against each other found.
 
     `known` are reports about our orders, to be taken up as any look-up's answer is; `late` are
-    orders that the log gave up and the broker has; `differences` are sentences for a person.
+    orders that the log gave up and the broker has; `differences` are sentences for a person, of
+    which `reported` are, by the account's policy, no reason to halt.
     """
 
     known: tuple[OrderReport, ...]
     late: tuple[OrderReport, ...]
     differences: tuple[str, ...]
+    reported: frozenset[str] = frozenset()
 
 
-def compare(state: AccountState, books: BrokerBooks) -> Comparison:
+def compare(state: AccountState, books: BrokerBooks, policy: ForeignPolicy = HALTING) -> Comparison:
     """Hold the account as folded against the broker's `books`."""
-    known, late, strangers = list[OrderReport](), list[OrderReport](), list[str]()
+    found = Differences(policy)
+    known, late = list[OrderReport](), list[OrderReport]()
     moving = {order.terms.symbol for order in state.orders.values() if order.parent is None}
     with_legs = {order.parent for order in state.orders.values() if order.parent is not None}
     nested = {leg.report.broker_order_id for entry in books.orders for leg in entry.legs}
     for told in books.orders:
         report, is_leg = named(told, state), told.broker_order_id in state.leg_ids
-        name = report.client_order_id
+        name, is_strange = report.client_order_id, False
         if told.broker_order_id in nested:
             continue  # told with its entry
         if name in state.orders or name in with_legs:
@@ -61,21 +65,24 @@ def compare(state: AccountState, books: BrokerBooks) -> Comparison:
         elif ended := state.closed_orders.get(name):
             late += _late(report, ended, is_leg=is_leg)
         elif not is_leg and not _was_ours(state, name):
-            strangers.append(
+            is_strange = True
+            found.foreign_order(
                 f"order {report.broker_order_id} ({report.side} {_text(report.quantity)} "
                 f"{report.symbol}, client order id {name}) is not ours"
             )
         works = report.status is OrderStatus.WORKING or report.created_at >= books.asked_at
-        if works and not is_leg:
+        # One that may rest there for weeks must not hide for weeks what becomes of our holding.
+        rests = is_strange and policy.orders is OnForeign.REPORT
+        if works and not is_leg and not rests:
             moving.add(report.symbol)
-    strangers += _unread(state, books)
+    _unread(state, books, found)
     moving |= _moving_legs(state, books)
     moving |= {report.symbol for report in late}
-    differences = [*strangers, *_positions(state, books, moving)]
-    if len(differences) > DIFFERENCES_MAX:
-        more = len(differences) - DIFFERENCES_MAX
-        differences = [*differences[:DIFFERENCES_MAX], f"and {more} more"]
-    return Comparison(known=tuple(known), late=tuple(late), differences=tuple(differences))
+    _positions(state, books, moving, found)
+    differences, reported = found.told()
+    return Comparison(
+        known=tuple(known), late=tuple(late), differences=differences, reported=reported
+    )
 
 
 def reconciled(
@@ -108,13 +115,16 @@ def _late(report: OrderReport, ended: ClosedOrder, *, is_leg: bool) -> Iterator[
         yield from (leg.report for leg in report.legs if leg.report.status is OrderStatus.WORKING)
 
 
-def _unread(state: AccountState, books: BrokerBooks) -> Iterator[str]:
-    """Yield what there is at the broker that no order of ours can have become."""
+def _unread(state: AccountState, books: BrokerBooks, found: Differences) -> None:
+    """Find what there is at the broker that no order of ours can have become."""
     for order in books.unread:
         name = order.client_order_id
         known = name in state.orders or name in state.closed_orders or _was_ours(state, name)
         what = f"order {order.broker_order_id} ({order.told}, client order id {name})"
-        yield f"{what} has our name and cannot be read" if known else f"{what} is not ours"
+        if known:
+            found.ours(f"{what} has our name and cannot be read")
+        else:
+            found.foreign_order(f"{what} is not ours")
 
 
 def _moving_legs(state: AccountState, books: BrokerBooks) -> set[str]:
@@ -136,7 +146,9 @@ def _moving_legs(state: AccountState, books: BrokerBooks) -> set[str]:
     return moving | (with_legs - at_rest)
 
 
-def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Iterator[str]:
+def _positions(
+    state: AccountState, books: BrokerBooks, moving: set[str], found: Differences
+) -> None:
     theirs = {position.symbol: position.quantity for position in books.positions}
     gone = {symbol for symbol in state.positions if theirs.get(symbol, ZERO) == 0}
     ending = {symbol for symbol in gone if _awaits_its_end(symbol, books.asked_at)}
@@ -145,8 +157,21 @@ def _positions(state: AccountState, books: BrokerBooks, moving: set[str]) -> Ite
     for symbol in sorted(state.positions.keys() | theirs.keys()):
         held = state.positions.get(symbol)
         ours, has = ZERO if held is None else held.quantity, theirs.get(symbol, ZERO)
-        if symbol not in moving and ours != has:
-            yield f"the broker holds {_text(has)} of {symbol}, our log {_text(ours)}"
+        if symbol in moving or ours == has:
+            continue
+        sentence = f"the broker holds {_text(has)} of {symbol}, our log {_text(ours)}"
+        if held is None and not _is_traded(state, symbol):
+            found.foreign_position(sentence)
+        else:
+            found.ours(sentence)
+
+
+def _is_traded(state: AccountState, symbol: str) -> bool:
+    """Whether an order of ours was ever about its ticker: what is held of it may come of that."""
+    option = OCC.fullmatch(symbol)
+    ticker = symbol if option is None else option["root"]
+    # Shares that an assignment brings are named as the stock is: a contract's root has no dot.
+    return ticker in state.ticker_days or ticker.replace(".", "") in state.ticker_days
 
 
 def _awaits_its_end(symbol: str, now: datetime) -> bool:

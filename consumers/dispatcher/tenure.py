@@ -7,7 +7,7 @@ what came of it. Nothing here outlives the seat but what is committed.
 import time
 from typing import Final
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from consumers.clock import Clock, SystemClock
 from consumers.dispatcher.appending import Appending
@@ -21,12 +21,13 @@ from consumers.dispatcher.identity import Identity
 from consumers.dispatcher.intake import Incoming, Intake
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.obeying import Obeying
-from consumers.dispatcher.opening import Counts, dispatcher_stopped
+from consumers.dispatcher.opening import Counts, dispatcher_stopped, process_name
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
 from consumers.dispatcher.reconciler import Reconciler
 from consumers.dispatcher.seat import Seat
 from consumers.dispatcher.submit_gate import Holder
+from consumers.dispatcher.waiting import Waiting
 from consumers.kafka import Batch, consume_batch
 from consumers.logs import get_log
 from consumers.settings import TuningSettings
@@ -57,7 +58,7 @@ class Tenure:
         self._obeying = Obeying(self.appending, commands, commanding, clock)
         self._auditing = Auditing(self.appending, orders, reconciler)
         self._identity = identity
-        self._recommendations = recommendations
+        self._waiting = Waiting(decider.author.account, recommendations, process_name(), clock)
         self._log = log
         self._seat = seat
         self._orders = orders
@@ -67,7 +68,6 @@ class Tenure:
         self._intake = Intake(decider.codec, whole_moments=self._historical)
         self._idle = False
         self._abandoned = False
-        self._waits_for_the_budget = False
         self._began_at = SystemClock().now()
         self._say = get_log(account_name=decider.author.account)
         self.counts: Final = Counts()
@@ -107,6 +107,7 @@ class Tenure:
         """
         follow(self._orders.gate, self._log.state.trading)
         self._intake.clear(start)
+        self._waiting.begin(start)
         self._orders.listen()
         self._orders.watch(self._log.state.orders.values())
         self._obeying.begin()
@@ -140,6 +141,7 @@ class Tenure:
         waits = self._historical and (self.busy or self._log.state.unresolved())
         if obeyed and audited and not waits and not self._a_halt_is_unwritten:
             self._decide(consumer, tuning, ends_at, known=known)
+            self._waiting.tell(consumer)
         decided = (self._log.next_offset, self.held) != before
         if decided:
             self._obeying.obey()  # a halt waits for one transaction, not for two
@@ -201,7 +203,7 @@ class Tenure:
         self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None, *, known: bool
     ) -> None:
         batch = self._next_batch(tuning, ended=ends_at is not None and self._read_to(ends_at))
-        room = self._room(tuning, waiting=bool(batch)) if known else 0
+        room = self._room(tuning) if known else 0
         if known and isinstance(self._clock, HistoricalClock):
             room = len(batch)
             for incoming in batch:
@@ -224,24 +226,23 @@ class Tenure:
         if decisions.taken == 0:
             return  # the first of them waits: for its market, or for room
         self.appending.hold_for(decisions.events, decisions.records, Holder.DECISION)
-        offset = TopicPartition(self._recommendations, 0, decisions.next_offset)
+        position = self._waiting.beside(decisions.next_offset)
 
         def write() -> dict[str, int]:
-            return self._seat.append(decisions.records, offsets=offset, consumer=consumer)
+            return self._seat.append(decisions.records, offsets=position, consumer=consumer)
 
         committed = self.appending.transact(write, decisions.state)
         self._orders.gate.release(Holder.DECISION)  # if not, nothing of it has happened
         if committed:
             self._intake.drop(decisions.taken)
+            self._waiting.decided(position)
             self._count(decisions)
             self._orders.start(decisions.events, self._log.state, stamped_at_s)
 
-    def _room(self, tuning: TuningSettings, *, waiting: bool) -> int:
+    def _room(self, tuning: TuningSettings) -> int:
         """How many orders may be intended: what is under way may not have been counted yet."""
         free = self._orders.free
-        if waiting and free <= 0 and not self._waits_for_the_budget:
-            self._say.info("waiting_for_the_rate_budget", held=self.held)
-        self._waits_for_the_budget = free <= 0
+        self._waiting.look(has_room=free > 0, held=self.held)
         return min(tuning.max_unsubmitted, free) - self._orders.calls_under_way
 
     def _next_batch(self, tuning: TuningSettings, *, ended: bool) -> list[Incoming]:

@@ -178,6 +178,7 @@ def test_an_account_says_what_it_may_do_what_it_has_used_and_who_runs_it(traded:
     assert exposure["used"] == shown["log"]["exposure"] == shown["log"]["held_cost"]
     assert shown["log"]["limits_differing"] == {}
     assert (shown["seat"]["holder"], shown["undecided"]) == (None, 0)
+    assert shown["waits_for"] is None
     [position] = shown["log"]["positions"]
     assert position["last_price"] == position["average_price"] == "100.300125"
     assert (position["value"], position["open_pnl"]) == (position["cost"], "0")

@@ -1,11 +1,16 @@
 """An account at Alpaca: its keys come from the environment, its orders go to paper."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from consumers.dispatcher.brokerage import contract_window
 from consumers.errors import ConfigurationError
+from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from consumers.settings import Settings, config_hash, load_settings
+from consumers.settings_alpaca import STRIKE_SHARES
+from events.recommendation import StrategyType
 
 PLAIN = """
 [kafka]
@@ -129,6 +134,60 @@ def test_a_key_that_was_copied_with_a_line_end_is_refused_without_being_told(
 
     assert "printable characters" in sentence
     assert "hush" not in sentence
+
+
+def test_what_is_not_ours_halts_unless_the_account_says_otherwise(tmp_path: Path) -> None:
+    plain = load(tmp_path, **KEYS).account("paper").alpaca
+    table = '[accounts.paper.alpaca]\non_foreign_orders = "REPORT"\n'
+    told = load(tmp_path, PLAIN + table, **KEYS).account("paper").alpaca
+
+    assert plain is not None
+    assert told is not None
+    assert plain.foreign == HALTING
+    assert told.foreign == ForeignPolicy(orders=OnForeign.REPORT, positions=OnForeign.HALT)
+    wrong = PLAIN + '[accounts.paper.alpaca]\non_foreign_positions = "ignore"\n'
+    assert "on_foreign_positions should be 'HALT' or 'REPORT'" in refusal(tmp_path, wrong, **KEYS)
+
+
+def test_how_far_a_strike_may_be_is_overridden_by_strategy(tmp_path: Path) -> None:
+    table = "[accounts.paper.alpaca]\noption_strike_share = { swing_trade = 0.2 }\n"
+
+    account = load(tmp_path, PLAIN + table, **KEYS).account("paper")
+
+    assert account.alpaca is not None
+    window = contract_window(account.limits(), account.alpaca)
+    assert dict(window.strike_share) == STRIKE_SHARES | {StrategyType.SWING_TRADE: Decimal("0.2")}
+    assert config_hash(account) != config_hash(load(tmp_path, **KEYS).account("paper"))
+
+
+@pytest.mark.parametrize("share", ["0", "-0.1", "1.01", '"a lot"', "true"])
+def test_a_strike_share_that_makes_no_sense_is_refused(tmp_path: Path, share: str) -> None:
+    table = f"[accounts.paper.alpaca]\noption_strike_share = {{ swing_trade = {share} }}\n"
+
+    assert "option_strike_share.swing_trade" in refusal(tmp_path, PLAIN + table, **KEYS)
+
+
+def test_a_strike_share_of_no_strategy_is_refused(tmp_path: Path) -> None:
+    table = f"[accounts.paper.alpaca]\noption_strike_share = {{ {StrategyType.UNKNOWN} = 0.1 }}\n"
+
+    assert "no strategy is called" in refusal(tmp_path, PLAIN + table, **KEYS)
+
+
+def test_how_many_days_a_contract_may_have_left_is_its_gates_to_say(tmp_path: Path) -> None:
+    table = """[accounts.paper.limits]
+option_days_to_expiry_min = { swing_trade = 3 }
+option_days_to_expiry_max = { swing_trade = 9 }
+"""
+
+    account = load(tmp_path, PLAIN + table, **KEYS).account("paper")
+
+    assert account.alpaca is not None
+    days = contract_window(account.limits(), account.alpaca).days
+    assert days[StrategyType.SWING_TRADE] == (3, 9)
+    usual = load(tmp_path, **KEYS).account("paper").limits()
+    day = StrategyType.DAY_TRADE
+    least, most = usual.option_days_to_expiry_min[day], usual.option_days_to_expiry_max[day]
+    assert days[day] == (least, most)
 
 
 def two_accounts(number: str) -> str:

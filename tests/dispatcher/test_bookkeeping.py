@@ -14,6 +14,7 @@ from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.reconciler import AnotherAccount, Found
 from consumers.dispatcher.reconciling import compare
 from consumers.dispatcher.seat import Record
+from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded, PositionAdjusted
 from events.catalog import LogEvent
 from events.order import OrderFilled
@@ -31,6 +32,8 @@ from tests.dispatcher.test_reconciling import SYMBOL, books
 
 STRANGE = books(held={"TSLA": 1}, cash=Decimal(90), equity=Decimal(91))
 
+TELLING = ForeignPolicy(orders=OnForeign.REPORT, positions=OnForeign.REPORT)
+
 
 def looked(
     state: AccountState,
@@ -38,9 +41,10 @@ def looked(
     *,
     later: timedelta = timedelta(),
     confirmed: bool = True,
+    policy: ForeignPolicy = HALTING,
 ) -> Outcomes:
     """Return what a look at `told` writes, `later` than `NOW`."""
-    comparison = compare(state, told)
+    comparison = compare(state, told, policy)
     differences = comparison.differences if confirmed else ()
     found = Found(books=told, comparison=comparison, confirmed=differences)
     return entries(state, found, replace(WRITER, now=NOW + later), _record)
@@ -78,6 +82,29 @@ def test_who_resumes_over_a_difference_is_not_overruled_by_it() -> None:
     more = books(held={"TSLA": 1, "AAPL": 2}, cash=Decimal(90), equity=Decimal(91))
     told = looked(state, more, later=timedelta(minutes=1))
     assert kinds(told) == [AccountReconciled, AccountHalted]
+
+
+def test_a_foreign_holding_that_is_only_reported_is_told_once_and_halts_nothing() -> None:
+    told = looked(an_account(), STRANGE, policy=TELLING)
+
+    assert kinds(told) == [AccountReconciled]
+    assert told.state.differences == ("the broker holds 1 of TSLA, our log 0; only reported",)
+    assert kinds(looked(told.state, STRANGE, policy=TELLING, later=timedelta(minutes=1))) == []
+
+    # but: what differs of ours beside it halts, and is the reason
+    held = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=3))
+    beside = looked(evolve(held, a_cancellation(INTENT, 3)), STRANGE, policy=TELLING)
+    [halt] = [one for one in beside.events if isinstance(one, AccountHalted)]
+    assert "the broker holds 0 of MSFT, our log 3" in halt.reason
+
+
+def test_what_was_only_reported_halts_once_the_account_says_halt() -> None:
+    state = looked(an_account(), STRANGE, policy=TELLING).state
+
+    told = looked(state, STRANGE, later=timedelta(minutes=1))
+
+    assert kinds(told) == [AccountReconciled, AccountHalted]
+    assert told.state.differences == ("the broker holds 1 of TSLA, our log 0",)
 
 
 def test_figures_are_told_when_they_change_and_not_too_often() -> None:

@@ -1,21 +1,31 @@
 """Orders on their way: a broker that turns them away is not asked again at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from threading import Event
+
+import pytest
+from pydantic import SecretStr
 
 from accounts.evolve import fold
 from accounts.limits import LARGE
+from brokers.alpaca.broker import AlpacaPaperBroker
+from brokers.alpaca.credentials import Credentials
+from brokers.alpaca.rate import KEPT_FREE, LIMIT, RateBudget
+from brokers.alpaca.transport import AlpacaHttp
 from brokers.broker import OrderReport, OrderRequest, anything_goes
 from brokers.errors import OrderNotAccepted
 from brokers.simulated import SimulatedBroker, SimulationTerms
-from consumers.dispatcher.orders import Orders
+from consumers.dispatcher.orders import KEPT_FOR_CANCELS, Orders
 from consumers.dispatcher.outcomes import Writer
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.submit_gate import Holder, Level
+from consumers.dispatcher.submitter import THREADS
 from events.decision import RecommendationFailed
-from events.identifiers import ClientOrderId
+from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import OrderResent
-from tests.builders import NOW, an_author, an_intent, an_opening
+from tests.builders import NOW, a_halt, an_acceptance, an_author, an_intent, an_opening
 
 PATIENCE_S = 10.0
 WRITER = Writer(
@@ -92,6 +102,73 @@ def test_an_order_that_was_turned_away_waits_until_the_broker_takes_orders_again
     assert orders.free == 0
     orders.collect(0.0)
     assert orders.facts_unwritten == 1
+    orders.close("the test is over")
+
+
+class CountingBroker(AlpacaPaperBroker):
+    """A broker that takes so many requests a minute, and answers none before it is let go on."""
+
+    def __init__(self, clock: SetClock, left: int) -> None:
+        budget = RateBudget(clock.elapsed_s, clock.elapsed_s)
+        keys = Credentials(SecretStr("KEY"), SecretStr("SECRET"))
+        super().__init__(AlpacaHttp("http://127.0.0.1:1", keys, 1.0, budget))
+        self.go_on = Event()
+        self.asked: list[str] = []
+        for _ in range(LIMIT - left):
+            budget.sending()
+
+    def cancel(self, broker_order_id: BrokerOrderId) -> None:
+        self._ask("cancel", broker_order_id)
+
+    def find(self, client_order_id: ClientOrderId) -> OrderReport | None:
+        self._ask("look-up", client_order_id)
+        return None
+
+    def _ask(self, what: str, order: str) -> None:
+        assert order
+        self.go_on.wait(PATIENCE_S)
+        self.http.budget.sending()
+        self.asked.append(what)
+
+
+@pytest.mark.parametrize(
+    ("left", "cancels", "look_ups", "new"),
+    [
+        pytest.param(0, 0, 0, 0, id="nothing is left"),
+        pytest.param(4, 4, 0, 0, id="less than there is to cancel"),
+        pytest.param(KEPT_FOR_CANCELS + 5, 5, 0, 0, id="what is kept for cancels"),
+        pytest.param(KEPT_FOR_CANCELS + 5 + 3, 5, 3, 0, id="a few more"),
+        pytest.param(KEPT_FREE + 1, 5, THREADS - 5, 0, id="what is kept from new orders"),
+        pytest.param(KEPT_FREE + 6, 5, THREADS - 5, 3, id="room for some"),
+    ],
+)
+def test_of_few_requests_cancels_come_first_then_questions_and_new_orders_last(
+    left: int, cancels: int, look_ups: int, new: int
+) -> None:
+    # given: five orders to be cancelled, twenty of which nobody knows if the broker has them
+    accepted = [an_intent(number) for number in range(1, 6)]
+    unknown = [an_intent(number) for number in range(6, 26)]
+    acceptances = [an_acceptance(intent) for intent in accepted]
+    halt = replace(a_halt(), cancel_open=True)
+    state = fold([an_opening(), *accepted, *acceptances, *unknown, halt])
+    clock = SetClock()
+    broker = CountingBroker(clock, left)
+    orders = Orders(broker, clock, simulated=False)
+    orders.watch(state.unresolved())
+
+    # when: one turn of the loop
+    room = orders.free
+    orders.cancel(state)
+    orders.ask()
+    broker.go_on.set()
+    while orders.calls_under_way:
+        orders.collect(PATIENCE_S)
+
+    # then
+    assert broker.asked.count("cancel") == cancels
+    assert broker.asked.count("look-up") == look_ups
+    assert room == new
+    assert cancels + look_ups <= left
     orders.close("the test is over")
 
 

@@ -114,6 +114,38 @@ def test_an_order_that_is_not_ours_halts_the_account(desk: Desk, amount: dict[st
     assert desk.orders(account)[0]["status"] == "new"
 
 
+def test_an_account_trades_on_beside_what_is_not_its_own_where_it_says_so(desk: Desk) -> None:
+    # given: an account that shares its place at the broker with somebody
+    at = """on_foreign_orders = "REPORT"
+on_foreign_positions = "REPORT"
+"""
+    account = desk.open_account(tuning=OFTEN, at=at)
+    desk.alpaca.hold(desk.numbers[account], "TSLA", "7", "200")
+    desk.alpaca.strangers_order(
+        desk.numbers[account],
+        symbol="AAPL",
+        qty="1",
+        side="buy",
+        type="limit",
+        limit_price="50",
+        time_in_force="day",
+        client_order_id="by-hand",
+    )
+
+    # when
+    with desk.running(account):
+        desk.world.await_log(account, lambda events: bool(looked(events)))
+        desk.publish(advice(1))
+        events = desk.world.await_ends(account, 1)
+
+    # then: it is told, and nothing of it is touched
+    assert len(looked(events)[-1].differences) == 2
+    assert halts(events) == []
+    assert desk.story(account, 1) == ["OrderIntended", "OrderAccepted", "OrderFilled"]
+    by_hand = [one for one in desk.orders(account) if one["client_order_id"] == "by-hand"]
+    assert [one["status"] for one in by_hand] == ["new"]
+
+
 def test_a_difference_that_is_settled_is_told_as_such(desk: Desk) -> None:
     account = desk.open_account(tuning=OFTEN)
     desk.alpaca.hold(desk.numbers[account], "TSLA", "7", "200")

@@ -7,11 +7,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from brokers.alpaca import rate
+from consumers.account_facts import account_facts
 from consumers.clock import SystemClock
+from consumers.dispatcher.submitter import THREADS
+from consumers.waiting import WaitReason
 from events.account import AccountHalted
 from events.catalog import LogEvent
 from events.command import CommandKind
 from events.decision import RecommendationDeclined
+from events.identifiers import AccountName
 from events.order import OrderCanceled, OrderIntended, OrderResent
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher import world as the_world
@@ -75,6 +79,29 @@ def sent_late(desk: Desk, events: list[LogEvent]) -> list[dict[str, Any]]:
     ]
 
 
+def waits_for(desk: Desk, account: AccountName) -> WaitReason | None:
+    """Return what `accounts show` says that the account's advice waits for."""
+    world = desk.world
+    facts = account_facts(desk.settings, desk.settings.account(account), world.codec)
+    wait = None if facts.backlog is None else facts.backlog.wait
+    return None if wait is None else wait.reason
+
+
+def overtaken(desk: Desk, events: list[LogEvent]) -> list[int]:
+    """Return for each POST how many of an earlier decision were still to come in.
+
+    Of orders that went out as announced; what was announced once more comes when it comes.
+    """
+    again = {resent.client_order_id for resent in all_of(events, OrderResent)}
+    turn = {one.terms.client_order_id: place for place, one in enumerate(intents(events))}
+    came = [
+        turn[post["client_order_id"]]
+        for post in desk.alpaca.posts()
+        if post["client_order_id"] not in again
+    ]
+    return [sum(later < place for later in came[number + 1 :]) for number, place in enumerate(came)]
+
+
 def statuses(desk: Desk) -> set[int]:
     return {request["status"] for request in desk.alpaca.requests()}
 
@@ -105,6 +132,12 @@ def test_a_burst_goes_out_in_order_at_the_brokers_rate_and_what_went_stale_does_
     posted = [post["client_order_id"] for post in desk.alpaca.posts()]
     assert len(set(posted)) == len(posted) > ONE_MINUTES_ORDERS
 
+    # and: they came in as they were decided, but for those that are on their way side by side.
+    # Their threads and connections race; more can be had only by waiting for the answer to each
+    # before the next goes out. A decision waits for a free thread, so no POST overtakes more than
+    # the other threads have on their way.
+    assert max(overtaken(desk, events)) < THREADS
+
     # and: what went stale waiting says so, and no market was asked about it
     stale = all_of(events, RecommendationDeclined)
     assert stale
@@ -122,12 +155,16 @@ def test_a_halt_and_cancels_overtake_a_burst(desk: Desk) -> None:
         a_burst(desk, 300)
         until(lambda: any(line["event"] == "waiting_for_the_rate_budget" for line in lines))
 
+        # and: whoever asks is told what it waits for
+        until(lambda: waits_for(desk, account) is WaitReason.RATE_BUDGET)
+
         # when
         command(desk.world, account, CommandKind.CANCEL_OPEN)
         await_one(desk.world, account, AccountHalted)
 
         # then: what is open is cancelled, and what waited is declined by the halt
         events = desk.world.await_ends(account, *range(1, 301))
+        assert waits_for(desk, account) is None
 
     place = [type(event) for event in events].index(AccountHalted)
     assert all_of(events[place:], OrderIntended) == []

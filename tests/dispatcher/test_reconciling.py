@@ -16,13 +16,16 @@ from consumers.clock import SystemClock
 from consumers.dispatcher.option_ends import adjustments
 from consumers.dispatcher.reconciler import Found, Reconciler
 from consumers.dispatcher.reconciling import compare, reconciled
+from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events.account import AdjustmentKind, PositionAdjusted
 from events.identifiers import BrokerOrderId, ClientOrderId
+from events.order import Side
 from tests.builders import (
     NOW,
     a_failure,
     a_fill,
     a_halt,
+    a_rejection,
     an_acceptance,
     an_account,
     an_author,
@@ -170,6 +173,106 @@ def test_what_is_in_motion_is_not_compared_yet() -> None:
     at_work = a_report(broker_order_id=BrokerOrderId("b-9"))
 
     assert compare(an_account(INTENT), books(at_work, held={SYMBOL: 7})).differences == ()
+
+
+TELLING = ForeignPolicy(orders=OnForeign.REPORT, positions=OnForeign.REPORT)
+
+
+@pytest.mark.parametrize("of", ["orders", "positions"])
+def test_what_is_not_ours_is_only_reported_where_the_account_says_so(of: str) -> None:
+    # given: a stranger's order and a holding in a ticker that was never ours
+    strange = a_report(client_order_id=ClientOrderId("by-hand"), symbol="TSLA")
+    told = replace(
+        books(strange, held={"NVDA": 7}),
+        unread=(
+            UnreadOrder(
+                broker_order_id=BrokerOrderId("b-9"),
+                client_order_id=ClientOrderId(""),
+                told="new mleg 1",
+            ),
+        ),
+    )
+    policy = replace(HALTING, **{of: OnForeign.REPORT})
+
+    # when
+    found = compare(an_account(INTENT), told, policy)
+
+    # then: all of it is told, and what halts comes first
+    assert len(found.differences) == 3
+    about = "is not ours" if of == "orders" else "NVDA"
+    assert found.reported == {one for one in found.differences if about in one}
+    assert all(one.endswith("; only reported") for one in found.reported)
+    assert found.differences[-1] in found.reported
+    assert found.differences[0] not in found.reported
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param({SYMBOL: 3}, id="fewer than we hold"),
+        pytest.param({SYMBOL: int(QUANTITY), f"{SYMBOL}260116C00300000": 1}, id="its option"),
+        pytest.param({}, id="none of it"),
+    ],
+)
+def test_a_difference_in_what_was_ever_ours_is_never_only_reported(held: dict[str, int]) -> None:
+    state = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+
+    found = compare(state, books(held=held), TELLING)
+
+    assert len(found.differences) == 1
+    assert found.reported == frozenset()
+
+
+def test_what_was_sold_and_is_there_again_is_ours_to_explain() -> None:
+    bought = (INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+    sale = an_intent(2, side=Side.SELL, quantity=QUANTITY, closes=True)
+    sold = (sale, an_acceptance(sale), a_fill(sale, cumulative=QUANTITY))
+    state = an_account(*bought, *sold)
+    assert SYMBOL not in state.positions
+
+    found = compare(state, books(held={SYMBOL: 3}), TELLING)
+
+    assert found.reported == frozenset()
+    assert found.differences == (f"the broker holds 3 of {SYMBOL}, our log 0",)
+
+
+def test_an_order_with_our_name_that_cannot_be_read_is_never_only_reported() -> None:
+    order = UnreadOrder(
+        broker_order_id=BrokerOrderId("b-9"),
+        client_order_id=ClientOrderId(INTENT.terms.client_order_id),
+        told="new mleg 1",
+    )
+
+    found = compare(an_account(INTENT), replace(books(), unread=(order,)), TELLING)
+
+    assert len(found.differences) == 1
+    assert found.reported == frozenset()
+
+
+@pytest.mark.parametrize(("policy", "differ"), [(HALTING, 1), (TELLING, 2)])
+def test_a_strangers_order_that_rests_for_weeks_hides_no_difference_in_our_holding(
+    policy: ForeignPolicy, differ: int
+) -> None:
+    state = an_account(INTENT, an_acceptance(INTENT), a_fill(INTENT, cumulative=QUANTITY))
+    strange = a_report(client_order_id=ClientOrderId("by-hand"), status=OrderStatus.WORKING)
+
+    found = compare(state, books(strange, held={SYMBOL: 3}), policy)
+
+    assert len(found.differences) == differ  # a halted account is looked into anyway
+
+
+@pytest.mark.parametrize(("ours", "is_reported"), [(60, False), (50, True), (0, True)])
+def test_what_is_cut_off_halts_unless_all_of_it_is_only_reported(
+    ours: int, *, is_reported: bool
+) -> None:
+    tickers = [f"T{number}" for number in range(60)]
+    intents = [an_intent(number + 1, ticker) for number, ticker in enumerate(tickers[:ours])]
+    state = an_account(*intents, *(a_rejection(intent) for intent in intents))
+
+    found = compare(state, books(held=dict.fromkeys(tickers, 1)), TELLING)
+
+    assert found.differences[-1].startswith("and 10 more")
+    assert (found.differences[-1] in found.reported) is is_reported
 
 
 def test_many_differences_stay_one_record() -> None:

@@ -2,7 +2,13 @@
 
 import time
 
-from consumers.seats import Seat, seat_of, undecided
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from consumers.clock import SystemClock
+from consumers.kafka import consumer_config
+from consumers.seats import Backlog, Member, Seat, backlog_of, seat_of
+from consumers.waiting import Wait, WaitReason, as_text
 from events.identifiers import AccountName
 from tests.dispatcher.world import PATIENCE_S, World, fresh_advice
 
@@ -47,11 +53,38 @@ def test_what_waits_is_counted_in_records(world: World) -> None:
     account = world.open_account()
     world.publish(fresh_advice(1), fresh_advice(2))
     world.append("recommendations", b"no event")
-    assert undecided(world.cluster, account, 0) == 3
-    assert undecided(world.cluster, account, 1) == 2
+    nobody = seat_of(world.cluster, account)
+    assert backlog_of(world.cluster, account, 0, nobody) == Backlog(records=3)
+    assert backlog_of(world.cluster, account, 1, nobody) == Backlog(records=2)
 
     world.catch_up(account)
 
     # The dead letter was the last: the account's own log does not know of it, its group does.
     assert world.state(account).next_recommendation_offset == 2
-    assert undecided(world.cluster, account, 2) == 0
+    assert backlog_of(world.cluster, account, 2, nobody) == Backlog(records=0)
+
+
+@pytest.mark.parametrize(
+    ("holder", "is_believed"), [("ours", True), ("another", False), (None, False)]
+)
+def test_what_waits_is_told_with_why_while_he_who_says_so_has_the_seat(
+    world: World, holder: str | None, *, is_believed: bool
+) -> None:
+    # given: two recommendations, and what `ours` said of them beside the group's offset
+    account = world.open_account()
+    world.publish(fresh_advice(1), fresh_advice(2))
+    wait = Wait(reason=WaitReason.RATE_BUDGET, since=SystemClock().now(), by="ours")
+    group = world.cluster.dispatchers_of(account)
+    asking = Consumer(consumer_config(world.cluster.bootstrap_servers, group))
+    place = TopicPartition(world.cluster.topic("recommendations"), 0, 0, as_text(wait))
+    asking.commit(offsets=[place], asynchronous=False)
+    asking.close()
+
+    # when
+    member = None if holder is None else Member(client_id=holder, member_id="m", host="h")
+    seat = Seat(group=group, group_state="STABLE", holder=member)
+
+    # then
+    told = wait if is_believed else None
+    assert backlog_of(world.cluster, account, 0, seat) == Backlog(records=2, wait=told)
+    assert backlog_of(world.cluster, account, 4, seat) == Backlog(records=0)

@@ -23,7 +23,7 @@ from consumers.registry import (
 from events.avro import Json, avro_schema
 from events.catalog import EVENTS, AnyEvent
 from events.codec import Codec, Undecodable
-from events.order import OrderFilled
+from events.order import OrderFilled, OrderRejected
 from schemas import fingerprint
 from tests.schemas.examples import arbitrary, example
 from tests.schemas.proxy import proxied
@@ -112,6 +112,20 @@ def test_a_new_field_with_a_default_is_a_new_version(services: Services) -> None
     second = register_schema(services.registry_url, subject, schema)
 
     assert (first.version, first.new) == (1, True)
+    assert (second.version, second.new) == (2, True)
+
+
+def test_a_new_class_of_refusal_is_a_new_version_that_old_builds_agree_with(
+    services: Services,
+) -> None:
+    subject = f"test.{uuid4()}"
+    before = avro_schema(OrderRejected)
+    classes = next(one for one in before["fields"] if one["name"] == "rejection_class")["type"]
+    classes["symbols"].remove("PATTERN_DAY_TRADING")
+    register_schema(services.registry_url, subject, before)
+
+    second = register_schema(services.registry_url, subject, avro_schema(OrderRejected))
+
     assert (second.version, second.new) == (2, True)
 
 

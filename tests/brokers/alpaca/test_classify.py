@@ -52,7 +52,12 @@ REFUSALS = [
     (403, 40310000, "account is not authorized to trade", RejectionClass.CREDENTIALS),
     (403, 40310000, "trading is suspended by user", RejectionClass.CREDENTIALS),
     (403, 40310000, "something new", RejectionClass.OTHER),
-    (403, 40310100, "trade denied due to pattern day trading protection", RejectionClass.OTHER),
+    (
+        403,
+        40310100,
+        "trade denied due to pattern day trading protection",
+        RejectionClass.PATTERN_DAY_TRADING,
+    ),
     (
         404,
         40410000,

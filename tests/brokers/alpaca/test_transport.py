@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -17,7 +18,7 @@ from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.classify import Breakage
 from brokers.alpaca.credentials import Credentials, refusal_of
 from brokers.alpaca.rate import RateBudget
-from brokers.alpaca.transport import AlpacaHttp
+from brokers.alpaca.transport import AlpacaHttp, HardenedSession
 from brokers.errors import (
     BrokerUnavailable,
     CredentialsRefused,
@@ -384,3 +385,45 @@ def test_how_a_request_broke_is_told_in_words(
 
     assert reply.why == words
     assert nobody.why == "no connection: Connection refused"
+
+
+def test_no_other_credentials_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given: somebody's password for the same host
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password another-secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    # when
+    with answering(http("200 OK", b"{}"), http("200 OK", b"{}")) as wire:
+        _, way = broker_at(wire.url)
+        way.send("GET", "/v2/account")
+        way.close()
+        session = HardenedSession(5.0)
+        session.request("GET", f"{wire.url}/v2/stocks/snapshots")
+        session.close()
+
+    # then
+    assert len(wire.requests) == 2
+    assert not [one for one in wire.requests if b"authorization" in one.lower()]
+
+
+def test_each_host_goes_through_the_proxy_that_the_environment_names_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given: a proxy for everything but this machine
+    with answering(http("200 OK"), http("200 OK")) as proxy, answering(http("200 OK")) as here:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        session = HardenedSession(5.0)
+
+        # when
+        for url in ("http://a-broker.example/1", f"{here.url}/2", "http://a-broker.example/3"):
+            session.request("GET", url)
+        session.close()
+
+    # then
+    asked = [one.split(b" HTTP")[0] for one in proxy.requests]
+    assert asked == [b"GET http://a-broker.example/1", b"GET http://a-broker.example/3"]
+    assert [one.split(b" HTTP")[0] for one in here.requests] == [b"GET /2"]
