@@ -7,7 +7,7 @@ from immutables import Map
 from accounts.changing import changed
 from accounts.closed_orders import ClosedOrder, Order
 from accounts.state import ZERO, AccountState, OpenOrder, Position
-from events.identifiers import ClientOrderId, Leg
+from events.identifiers import ClientOrderId
 
 
 def with_order(
@@ -29,8 +29,9 @@ def with_order(
         unresolved = _listed(unresolved, terms.ticker, name, listed=now)
     kept = changed(state, orders=orders, unresolved_orders=unresolved)
     if terms.closes_position:
-        # The stop is there for the same shares as its target.
-        grown = ZERO if order.leg is Leg.TARGET else _open(after) - _open(before)
+        # A stop is there for the same shares as its target: until both are over, the larger counts.
+        other = _open(_other_leg(state, order))
+        grown = max(_open(after), other) - max(_open(before), other)
         return _with_closing(kept, terms.symbol, grown)
     if before is None or after is None:
         kept = _with_inbound(kept, terms.symbol, name, listed=after is not None)
@@ -57,7 +58,7 @@ def with_closed(
     symbol = order.terms.symbol
     if awaited.closes_position:
         grown = (ZERO if now is None else now.quantity) - (ZERO if was is None else was.quantity)
-        return _with_closing(kept, symbol, ZERO if order.leg is Leg.TARGET else grown)
+        return _with_closing(kept, symbol, grown)
     if (was is None) is not (now is None):
         kept = _with_inbound(kept, symbol, name, listed=now is not None)
     return changed(kept, reserved=state.reserved + _reserved(after) - _reserved(before))
@@ -114,6 +115,14 @@ def with_peak(state: AccountState) -> AccountState:
     """Return the account with its highest exposure brought up to date."""
     exposure = state.exposure
     return state if exposure <= state.peak_exposure else changed(state, peak_exposure=exposure)
+
+
+def _other_leg(state: AccountState, order: OpenOrder) -> OpenOrder | None:
+    """Return the target of a stop, or the stop of a target, while it is open; O(open orders)."""
+    if order.parent is None:
+        return None
+    legs = state.legs_of(order.parent)
+    return next((leg for leg in legs if leg.leg is not order.leg), None)
 
 
 def _with_closing(state: AccountState, symbol: str, grown: Decimal) -> AccountState:

@@ -100,10 +100,12 @@ def _row(kind: type) -> Form:
 
 
 def _read_all(value: dict[str, Json], forms: dict[str, Form]) -> dict[str, Any]:
-    found = {}
-    for name, form in forms.items():
-        with _At(f".{name}"):
+    found, name = {}, ""
+    try:
+        for name, form in forms.items():
             found[name] = form.read(value[name])
+    except ValueError as error:
+        raise _at(f".{name}", error) from None
     return found
 
 
@@ -113,10 +115,12 @@ def _sequence(kind: type, item: Form) -> Form:
         return sorted(written) if kind is frozenset else written
 
     def read(value: Json) -> object:
-        found = []
-        for place, one in enumerate(_only(list, value)):
-            with _At(f"[{place}]"):
+        rows, found = _only(list, value), list[object]()
+        try:
+            for one in rows:
                 found.append(item.read(one))
+        except ValueError as error:
+            raise _at(f"[{len(found)}]", error) from None
         return kind(found)
 
     return Form(write, read)
@@ -129,32 +133,21 @@ def _mapping(key_hint: object, item: Form) -> Form:
         return {key.write(name): item.write(one) for name, one in value.items()}
 
     def read(value: Json) -> object:
-        found = {}
-        for name, one in _only(dict, value).items():
-            with _At(f"[{name!r}]"):
+        rows, found, name = _only(dict, value), {}, ""
+        try:
+            for name, one in rows.items():
                 found[key.read(name)] = item.read(one)
+        except ValueError as error:
+            raise _at(f"[{name!r}]", error) from None
         return Map(found)
 
     return Form(write, read)
 
 
-class _At:
-    """Puts the place in front of what an error says."""
-
-    __slots__ = ("place",)
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if not isinstance(error, ValueError):
-            return
-        text = str(error)
-        between = "" if text.startswith((".", "[", ":")) else ": "
-        raise ValueError(f"{self.place}{between}{text}") from None
+def _at(place: str, error: ValueError) -> ValueError:
+    """Put the place in front of what an error says."""
+    text = str(error)
+    return ValueError(f"{place}{'' if text.startswith(('.', '[', ':')) else ': '}{text}")
 
 
 def _only(kind: type, value: Json) -> Any:  # noqa: ANN401 -- an instance of `kind`

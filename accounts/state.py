@@ -99,7 +99,7 @@ class AccountState:
     `reserved`, `closing`: the open quantity of closing orders by symbol), the names of open orders
     (`inbound` entries by symbol, `unresolved_orders` by ticker, each oldest first) and counts.
     `accounts.books` keeps them. Of a bracket's two legs, which exclude each other, `closing` counts
-    the stop. `leg_ids` holds our names of such legs by the broker's, of those that ended, too.
+    the larger one. `leg_ids` holds our names of such legs by the broker's, of those ended, too.
     `decided` holds `decision_number`s and forgets none. `applied` holds the ids of the rare events
     that repetition alone would not reveal: halts, adjustments, incidents. `recent_orders` are the
     times of the orders intended in the newest one's minute.

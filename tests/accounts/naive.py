@@ -3,9 +3,8 @@
 from collections import Counter
 from decimal import Decimal
 
-from accounts.closed_orders import Order
-from accounts.state import ZERO, AccountState
-from events.identifiers import Leg
+from accounts.closed_orders import ClosedOrder, Order
+from accounts.state import ZERO, AccountState, OpenOrder
 
 
 def assert_books_are_right(state: AccountState) -> None:
@@ -50,14 +49,24 @@ def _assert_indexes_are_right(state: AccountState) -> None:
         order.client_order_id for order in unresolved
     }
     assert len(state.unresolved()) == len(unresolved)
-    closing: dict[str, Decimal] = {}
-    for order in (one for one in exits if one.leg is not Leg.TARGET):
-        closing[order.terms.symbol] = closing.get(order.terms.symbol, ZERO) + order.open_quantity
-    for late in (one for one in awaited if not one.reserved and one.leg is not Leg.TARGET):
-        assert late.awaited is not None
-        closing[late.terms.symbol] = closing.get(late.terms.symbol, ZERO) + late.awaited.quantity
-    assert dict(state.closing) == closing
+    assert dict(state.closing) == _closing(exits, awaited)
     symbols = {*state.positions, *(order.terms.symbol for order in coming)}
     assert state.open_symbols() == symbols
     assert state.open_position_count == len(symbols)
     assert all(state.is_open(symbol) for symbol in symbols)
+
+
+def _closing(exits: list[OpenOrder], awaited: list[ClosedOrder]) -> dict[str, Decimal]:
+    """Return what may still be closed by symbol: of a stop and its target the larger one."""
+    families: dict[tuple[str, str], list[Decimal]] = {}
+    for order in exits:
+        family = (order.terms.symbol, order.parent or order.client_order_id)
+        families.setdefault(family, []).append(order.open_quantity)
+    closing: dict[str, Decimal] = {}
+    for (symbol, _), quantities in families.items():
+        closing[symbol] = closing.get(symbol, ZERO) + max(quantities)
+    for late in awaited:
+        if late.awaited is not None and late.awaited.closes_position:
+            symbol = late.terms.symbol
+            closing[symbol] = closing.get(symbol, ZERO) + late.awaited.quantity
+    return closing

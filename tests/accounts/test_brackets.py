@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from accounts.decide import decide
+from accounts.evolve import fold
 from accounts.limits import LARGE, Brackets, Limits
 from accounts.state import AccountState, OrderStatus
+from events.decision import RecommendationDeclined
 from events.identifiers import Leg
 from events.order import OrderIntended, Side, TimeInForce
 from events.recommendation import Action, RecommendationIssued
@@ -17,6 +19,7 @@ from tests.builders import (
     NOW,
     a_bracket,
     a_call,
+    a_cancellation,
     a_context,
     a_fill,
     a_market,
@@ -150,3 +153,40 @@ def test_a_rejected_entry_leaves_its_legs_to_events_of_their_own() -> None:
 
     assert {order.leg for order in state.orders.values()} == {Leg.STOP, Leg.TARGET}
     assert state.closing_quantity("MSFT") == 10
+
+
+@pytest.mark.parametrize(("over", "open_leg"), [(Leg.STOP, Leg.TARGET), (Leg.TARGET, Leg.STOP)])
+def test_what_is_held_is_sold_by_nothing_else_while_either_leg_is_open(
+    over: Leg, open_leg: Leg
+) -> None:
+    """The broker cancels a leg whose other leg has filled: the cancel may be heard of first."""
+    bracket = a_bracket()
+    open_one = the_leg(bracket, open_leg)
+
+    state = an_account(
+        bracket, an_acceptance(bracket), a_fill(bracket), a_cancellation(the_leg(bracket, over))
+    )
+    advice = a_recommendation(recommendation_id=2, action=Action.SELL)
+    answer = decide(state, advice, a_market(), ASKED, a_context(offset=2))
+
+    assert state.closing_quantity("MSFT") == 10
+    assert isinstance(answer, RecommendationDeclined)
+    assert answer.declined_by == ("order_size",)
+    after = fold([a_fill(open_one)], state)
+    assert (dict(after.positions), dict(after.closing)) == ({}, {})
+
+
+def test_a_leg_that_has_filled_by_the_brokers_word_alone_holds_what_it_sold() -> None:
+    bracket = a_bracket()
+    stop, target = the_leg(bracket, Leg.STOP), the_leg(bracket, Leg.TARGET)
+
+    state = an_account(
+        bracket,
+        an_acceptance(bracket),
+        a_fill(bracket),
+        a_cancellation(stop),
+        a_cancellation(target, 4),
+    )
+
+    assert state.closing_quantity("MSFT") == 4
+    assert fold([a_fill(target, 4)], state).closing_quantity("MSFT") == 0

@@ -16,7 +16,13 @@ KINDS: Final = {
     *("OrderAccepted", "OrderRejected", "OrderOutcomeUnknown"),
     *("OrderFilled", "late fill", "OrderCanceled", "OrderExpired"),
     *("halt", "cancel-open", "reduce", "resume"),
+    *("halted by failures", "the day's loss: REDUCE", "the day's loss: HALT"),
+    "kept back by a halt",
     *("OUTSIDE_TRADE", "CORPORATE_ACTION", "EXPIRY"),
+    *("fraction", "short entry", "exit of a short"),
+    *("as much as there is money for", "declined for lack of money"),
+    *("bracket", "filled STOP", "filled TARGET", "bracket cancelled in part"),
+    "leg of an entry that ended unfilled",
 }
 """What has to happen in these histories, each at least so often: else they prove nothing."""
 

@@ -12,29 +12,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
-from accounts.limits import LARGE
+from accounts.limits import Limits
 from accounts.snapshot import dump
 from accounts.state import ZERO, AccountState, OpenOrder
 from events.account import CostBasis
 from events.catalog import LogEvent
-from events.order import OrderIntended
+from events.order import OrderFilled, OrderIntended
 from events.recommendation import RecommendationIssued
 from tests.accounts.machine.brokerage import Brokerage
+from tests.accounts.machine.profiles import PROFILES, Profile
 from tests.builders import NOW, an_opening
 
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
 """Of the two thousand histories: another one tells others."""
-LIMITS: Final = replace(
-    LARGE,
-    max_open_positions=3,
-    max_order_notional=Decimal(800),
-    max_notional_exposure=Decimal(2_500),
-    ticker_cooldown_minutes=1,
-    ticker_daily_limit=1,
-    max_orders_per_minute=3,
-    max_orders_per_day=10,
-    max_daily_loss=Decimal(40),
-)
 TICKERS: Final = ("A", "B", "C", "D")
 MINUTE: Final = timedelta(minutes=1)
 
@@ -59,30 +49,46 @@ class Ground(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
+        self.profile: Profile = PROFILES[0]
         self.log: list[LogEvent] = []
         self.state = AccountState()
         self.brokerage = Brokerage()
         self.advice: list[RecommendationIssued] = []
         self.intents: dict[str, OrderIntended] = {}
-        self.snapshot = self.step_before = (dump(self.state), 0)
+        self.snapshot = (dump(self.state), 0)
+        self.read_back, self.read_back_length, self.steps_told = self.state, 0, 0
+        self.right: AccountState | None = None  # the state whose books were reckoned anew last
         self.day_began: tuple[date, Decimal] | None = None
         self.changes = 0
         self.beyond_us = False  # a trade elsewhere: what no limit can hold back
 
-    @initialize(cost_basis=st.sampled_from((CostBasis.AVERAGE, CostBasis.FIFO)))
-    def open(self, cost_basis: CostBasis) -> None:
-        self.append(replace(an_opening(), cost_basis=cost_basis))
+    @initialize(
+        profile=st.sampled_from(PROFILES),
+        cost_basis=st.sampled_from((CostBasis.AVERAGE, CostBasis.FIFO)),
+    )
+    def open(self, profile: Profile, cost_basis: CostBasis) -> None:
+        self.profile = profile
+        self.append(replace(an_opening(profile.cash), cost_basis=cost_basis))
 
-    def append(self, event: LogEvent) -> None:
-        before, equity = self.state, reckoned_equity(self.state)
+    @property
+    def limits(self) -> Limits:
+        return self.profile.limits
+
+    def append(self, event: LogEvent) -> bool:
+        """Append `event`; return whether it says something new."""
+        before = self.state
         self.log.append(event)
         self.state = evolve(before, event)
-        day = exchange_day(event.envelope.occurred_at)
-        is_about_advice = event.envelope.recommendation_id is not None
-        if is_about_advice and self.state is not before:
+        if self.state is before:
+            return False
+        if event.envelope.recommendation_id is not None:
             self.happened[type(event).__name__] += 1
+            if isinstance(event, OrderFilled):
+                self.happened[f"filled {event.envelope.leg}"] += 1
+            day = exchange_day(event.envelope.occurred_at)
             if self.day_began is None or day > self.day_began[0]:
-                self.day_began = (day, equity)
+                self.day_began = (day, reckoned_equity(before))
+        return True
 
     def reckoned_pnl(self) -> Decimal:
         """Return what the day of `now` has won since its first event about advice."""
@@ -99,10 +105,6 @@ class Ground(RuleBasedStateMachine):
     def orders_today(self) -> int:
         day = exchange_day(self.now)
         return sum(exchange_day(at) == day for at in self.times_of_orders())
-
-    def tell(self, event: LogEvent) -> None:
-        """Append `event` as something that happens now."""
-        self.append(replace(event, envelope=replace(event.envelope, occurred_at=self.now)))
 
     def change(self) -> int:
         self.changes += 1
