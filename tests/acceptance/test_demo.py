@@ -13,7 +13,7 @@ ACCOUNTS = ("large-default", "tiny")
 @pytest.fixture(scope="module")
 def played() -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "demo", "--from", "2019-01-02", "--json"],
+        [sys.executable, "-m", "cli.main", "demo", "--from", "2021-01-04", "--json"],
         capture_output=True,
         text=True,
         check=False,
