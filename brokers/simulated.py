@@ -32,6 +32,9 @@ from events.recommendation import RecommendationIssued
 from events.values import money
 
 FILL_MODEL: Final = "reference_price_with_slippage"
+RECOMMENDATION: Final = "recommendation"
+"""The source of a market that is seen in the recommendation alone."""
+
 _BASIS_POINTS: Final = Decimal(10_000)
 _ANY_NUMBER: Final = 1_000_000
 
@@ -212,7 +215,7 @@ class RecommendedMarket:
         option = recommendation.option
         if option is None:
             market = MarketSeen(
-                source="recommendation",
+                source=RECOMMENDATION,
                 observed_at=recommendation.issued_at,
                 reference_price=recommendation.reference_price,
                 bid=recommendation.bid,
@@ -222,7 +225,7 @@ class RecommendedMarket:
         if option.bid is None or option.ask is None:
             return None
         market = MarketSeen(
-            source="recommendation",
+            source=RECOMMENDATION,
             observed_at=recommendation.issued_at,
             reference_price=money((option.bid + option.ask) / 2),
             bid=option.bid,

@@ -10,8 +10,9 @@ from accounts.limits import Limits
 from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, Limit, print_json, progress
 from cli.periods import From, To, period
-from cli.what_if_view import Answer, as_json, print_answer
-from consumers.account_history import Period, lived
+from cli.what_if_answer import Answer, as_json
+from cli.what_if_view import print_answer
+from consumers.account_history import Period
 from consumers.errors import NotFoundError
 from consumers.recorded_advice import recorded_advice
 from consumers.settings import AccountSettings, Settings
@@ -22,6 +23,7 @@ from consumers.settings_limits import (
     with_limits,
 )
 from consumers.what_if import Simulation, compare, opening
+from consumers.what_if_past import past_of
 from events.catalog import LOG_EVENTS
 
 
@@ -72,7 +74,7 @@ def _answer(
     cluster, codec = settings.kafka.cluster, checked_codec(settings)
     codec.prepare(LOG_EVENTS)
     with progress("reading") as bar:
-        past = lived(
+        past = past_of(
             cluster,
             account.account,
             codec,
@@ -97,7 +99,7 @@ def _answer(
                 "recommendations first"
             )
         opened = state.opened or opening(account, advice)
-        opens = partial(Simulation, account, opened=opened, codec=codec)
+        opens = partial(Simulation, account, opened=opened, codec=codec, past=past)
         found = compare(
             opens(now, resume_next_day=resume_next_day),
             opens(changed, resume_next_day=resume_next_day),
@@ -111,7 +113,7 @@ def _answer(
         now=now,
         what_if=changed,
         found=found,
-        log=None if past.record is None else past.record.summary(),
+        past=past,
         notice=_notice(present),
     )
 

@@ -1,64 +1,25 @@
-"""What an account's course would have been, for a reader and as JSON."""
+"""What an account's course would have been, for a reader."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from accounts.calendar import exchange_day
-from accounts.limits import Limits
 from accounts.state import End, Trading, TradingStatus
 from accounts.track_record import Day, Fate, Summary
 from cli.output import dollars, exact, moment, print_table, say
 from cli.table import Column
-from consumers.account_history import Period
-from consumers.dispatcher.intake import Incoming
-from consumers.settings import AccountSettings
+from cli.what_if_answer import Answer, how
 from consumers.settings_limits import difference
-from consumers.what_if import Comparison, Difference, Differing
+from consumers.what_if import Difference, Differing
 
 _MILLION: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What was asked, and all that was found; `log` is None where nothing happened in the time."""
-
-    account: AccountSettings
-    period: Period
-    recommendations: Sequence[Incoming]
-    now: Limits
-    what_if: Limits
-    found: Comparison
-    log: Summary | None
-    notice: str | None
-
-
-def as_json(answer: Answer) -> dict[str, Any]:
-    """Return all of it, with every recommendation that fares differently."""
-    return {
-        "account": answer.account.name,
-        "from": answer.period.start,
-        "to": answer.period.end,
-        "recommendations": len(answer.recommendations),
-        "changes": {
-            name: {"now": now, "what_if": what_if}
-            for name, (now, what_if) in difference(answer.now, answer.what_if).items()
-        },
-        "now": answer.found.now,
-        "what_if": answer.found.what_if,
-        "log": answer.log,
-        "differing": [
-            {"kind": one.kind, "now": one.now, "what_if": one.what_if}
-            for one in answer.found.differing
-        ],
-        "notice": answer.notice,
-    }
-
-
 def print_answer(answer: Answer, rows_max: int | None) -> None:
     """Write the two courses side by side, and up to `rows_max` recommendations (None: all)."""
-    issued = [one.recommendation.issued_at for one in answer.recommendations if one.recommendation]
+    issued = [one.issued_at for one in answer.issued]
     say(
         f"What if: {answer.account.name}, {len(issued):,} recommendations from "
         f"{min(issued):%Y-%m-%d} to {max(issued):%Y-%m-%d}"
@@ -73,10 +34,8 @@ def print_answer(answer: Answer, rows_max: int | None) -> None:
     say()
     _print_courses(answer)
     say()
-    say(
-        "Now and What if are simulated alike: the account opens with its starting cash, and each "
-        "order fills at the price recommended, less slippage and fees."
-    )
+    for sentence in how(answer):
+        say(sentence)
     for name, trading in (
         ("Now", answer.found.now.trading),
         ("What if", answer.found.what_if.trading),

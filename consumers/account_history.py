@@ -1,12 +1,9 @@
-"""An account's log as a story: each event with its offset, and what came of a stretch of it."""
+"""An account's log as a story: each event with its offset."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.evolve import evolve
-from accounts.state import AccountState
-from accounts.track_record import TrackRecord
 from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import event_of
 from consumers.kafka import offset_of
@@ -28,14 +25,6 @@ class Period:
     def covers(self, at: datetime) -> bool:
         """Say whether `at` lies in it."""
         return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
-
-
-@dataclass(frozen=True, slots=True)
-class Lived:
-    """An account as its log tells it, and its record over a period; None where nothing was."""
-
-    state: AccountState
-    record: TrackRecord | None
 
 
 def history(
@@ -65,26 +54,3 @@ def opening_of(cluster: Cluster, account: AccountName, codec: Codec) -> AccountO
     """Return the first event of the account's log, None where there is none; see `history`."""
     first = next(history(cluster, account, codec), None)
     return first[1] if first is not None and isinstance(first[1], AccountOpened) else None
-
-
-def lived(
-    cluster: Cluster,
-    account: AccountName,
-    codec: Codec,
-    period: Period,
-    on_progress: Callable[[int, int], None] = lambda _at, _end: None,
-) -> Lived:
-    """Fold the account's log, keeping its record over `period`; errors as `history`.
-
-    What a process says of itself is stamped by the wall clock, in a historical run too, and is
-    no part of any record.
-    """
-    state, record = AccountState(), None
-    for _, event in history(cluster, account, codec, on_progress):
-        after = evolve(state, event)
-        envelope = event.envelope
-        if envelope.recommendation_id is not None and period.covers(envelope.occurred_at):
-            record = record or TrackRecord(state)
-            record.take(event, after)
-        state = after
-    return Lived(state, record)

@@ -4,6 +4,7 @@ Nothing here reads or writes anything. The decider and the rules that turn a bro
 events are the dispatcher's own; the clock is the recommendations', the broker the simulated one.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
 from brokers.broker import OrderRequest
 from brokers.errors import OrderRefused
-from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
+from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.dispatcher.decider import Decider
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.intake import Incoming
@@ -28,6 +29,8 @@ from consumers.dispatcher.market_views import MarketAtHand
 from consumers.dispatcher.opening import account_opened
 from consumers.dispatcher.outcomes import Fact, Reported, WasRefused, Writer, events_of
 from consumers.settings import AccountSettings
+from consumers.what_if_market import SeenMarket
+from consumers.what_if_past import Past
 from events import roles
 from events.account import AccountOpened, AccountResumed
 from events.author import Author
@@ -93,13 +96,18 @@ class Simulation:
         opened: AccountOpened,
         codec: Codec,
         *,
+        past: Past | None = None,
         resume_next_day: bool = False,
     ) -> None:
-        """Be as the account was when it was opened: its cash, and nothing held.
+        """Be as the account was at the start of its `past`, or when it was opened.
+
+        Then it has its cash, and holds nothing. Orders that were open at the start become what
+        they became on the log; the broker's own figures of then are left behind, as nobody tells
+        newer ones.
 
         With `resume_next_day` what the account did to itself ends with the exchange's day, as if
-        somebody resumed it before the next one; without it nobody does. No stop and no target is
-        held: the simulated broker sees no market after an order.
+        somebody resumed it before the next one; without it nobody does. Of new orders no stop and
+        no target is held: the simulated broker sees no market after an order.
         """
         self._resume_next_day = resume_next_day
         terms, tuning = account.simulation, account.tuning
@@ -116,12 +124,16 @@ class Simulation:
             author=_author(account),
             codec=codec,
             limits=replace(limits, brackets=Brackets.OFF),
-            market=MarketAtHand(RecommendedMarket()),
+            market=MarketAtHand(SeenMarket({} if past is None else past.seen)),
             mode=ExecutionMode.SIMULATED,
             submit_window_ms=tuning.submit_window_ms,
             answer_within_ms=tuning.answer_within_ms,
         )
-        self._state = evolve(AccountState(), opened)
+        start = None if past is None else past.start
+        self._state = (
+            evolve(AccountState(), opened) if start is None else replace(start, broker=None)
+        )
+        self._outcomes = deque(() if start is None or past is None else past.outcomes)
         self.record: Final = TrackRecord(self._state)
 
     def turn(self, moment: Sequence[Incoming]) -> list[LogEvent]:
@@ -129,7 +141,7 @@ class Simulation:
         for incoming in moment:
             if incoming.recommendation is not None:
                 self._clock.move_to(incoming.recommendation.issued_at)
-        events: list[LogEvent] = []
+        events = self._hear(self._clock.now())
         self._resume(events)
         decisions = self._decider.decide(
             self._state, moment, self._clock.now(), log_offset=0, intents_max=len(moment)
@@ -140,6 +152,21 @@ class Simulation:
         # Answered in the order in which the dispatcher writes what one moment's orders came to.
         for intent in sorted(intents, key=lambda one: one.envelope.recommendation_id or 0):
             self._answer(self._submit(intent), events)
+        return events
+
+    def finish(self) -> list[LogEvent]:
+        """Let the rest become of old orders what it became on the log; return the events."""
+        return self._hear(None)
+
+    def _hear(self, until: datetime | None) -> list[LogEvent]:
+        """Take what became of old orders `until` then (None: ever) as the log tells it."""
+        events: list[LogEvent] = []
+        while self._outcomes:
+            at = self._outcomes[0].envelope.occurred_at
+            if until is not None and at > until:
+                break
+            self._clock.move_to(at)
+            self._told([self._outcomes.popleft()], events)
         return events
 
     def _resume(self, events: list[LogEvent]) -> None:
@@ -169,10 +196,16 @@ class Simulation:
             submit_window_ms=self._decider.submit_window_ms,
             answer_within_ms=self._decider.answer_within_ms,
         )
-        told = events_of(fact, self._state, writer)
+        self._told(events_of(fact, self._state, writer), events)
+
+    def _told(self, told: Sequence[LogEvent], events: list[LogEvent]) -> None:
+        """Take what the broker told, and what the account does to itself for it."""
         for event in told:
             self._take(event, events)
-        halt = halt_after_answer(told, self._state, writer.limits, writer.author, writer.now)
+        decider = self._decider
+        halt = halt_after_answer(
+            told, self._state, decider.limits, decider.author, self._clock.now()
+        )
         if halt is not None:
             self._take(halt, events)
 
@@ -216,6 +249,8 @@ def compare(
         what_if.turn(moment)
         done += len(moment)
         on_progress(done)
+    now.finish()
+    what_if.finish()
     theirs = what_if.record.fates
     differing = tuple(
         Differing(now=fate, what_if=theirs[number])

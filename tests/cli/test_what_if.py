@@ -100,6 +100,37 @@ def test_a_period_takes_part_of_what_was_recommended(traded: Command) -> None:
     assert traded(*asked, "--to", "2022-03-16T15:00:00Z").code == 5
 
 
+def test_a_period_begins_as_the_account_was_then(traded: Command) -> None:
+    asked = ("accounts", "what-if", "large-default", "--set", "ticker_daily_limit=1")
+
+    whole, later = traded(*asked), traded(*asked, "--from", "2022-03-17")
+    earlier = traded(*asked, "--from", "2022-03-01")
+
+    assert "each opens with its starting cash, and" in _unfolded(whole.out)
+    assert "begins as the account was then, before 2022-03-17 04:00:00 UTC," in _unfolded(later.out)
+    assert "as its log does not reach back to --from" in _unfolded(earlier.out)
+    found = traded(*asked, "--from", "2022-03-17", "--json").data
+    assert found["starts_from_log"] is True
+    assert found["now"] == found["log"]
+    assert found["now"]["peak_exposure"] != "0"
+    assert (found["markets_seen"], found["brackets_left_out"]) == (0, False)
+
+
+def test_stops_and_targets_are_said_to_be_left_out(traded: Command) -> None:
+    asked = ("accounts", "what-if", "large-default", "--set", "brackets=DAY")
+
+    answer, plain = traded(*asked), traded(*asked[:-1], "ticker_daily_limit=1")
+
+    left_out = "are left out of both: 0 of 4 orders on the log had them."
+    assert left_out in _unfolded(answer.out)
+    assert "left out" not in plain.out
+    assert traded(*asked, "--json").data["brackets_on_log"] == 0
+
+
+def _unfolded(text: str) -> str:
+    return " ".join(text.split())
+
+
 def test_an_account_that_never_ran_is_asked_under_its_configured_limits(traded: Command) -> None:
     answer = traded("accounts", "what-if", "tiny", "--set", "max_open_positions=1", "--json")
 
