@@ -5,7 +5,7 @@ events are the dispatcher's own; the clock is the recommendations', the broker t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
@@ -15,7 +15,8 @@ from uuid import UUID
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
 from accounts.halting import halt_after_answer
-from accounts.limits import Brackets, Limits
+from accounts.limits import Limits
+from accounts.special_limits import without_brackets
 from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
 from brokers.broker import OrderRequest
@@ -115,7 +116,7 @@ class Simulation:
         self._decider = Decider(
             author=_author(account),
             codec=codec,
-            limits=replace(limits, brackets=Brackets.OFF),
+            limits=without_brackets(limits),
             market=MarketAtHand(RecommendedMarket()),
             mode=ExecutionMode.SIMULATED,
             submit_window_ms=tuning.submit_window_ms,
