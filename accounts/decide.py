@@ -74,7 +74,7 @@ def decide(
     given = look_at(state, recommendation, market, limits, context.now)
     gates = evaluate(given)
     refused = declined_by(gates)
-    exits = exits_of(recommendation, given.draft, given.sized.quantity, limits, context.now)
+    exits = exits_of(recommendation, given.draft, given.sized.quantity, given.limits, context.now)
     terms = None if refused else _terms(given, context, exits)
     if terms is None or market is None:  # the second only for the type: sizing asks for prices
         return _declined(given, context, gates, refused)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import time
 from decimal import Decimal
-from enum import StrEnum
 from typing import Final, TypeVar
 
 from immutables import Map
 
 from accounts.gate_names import ACTIONS, ALWAYS_ON, GATE_NAMES
+from accounts.limit_choices import Brackets, OnDailyLoss, SizingMethod
 from accounts.limits_sense import faults
+from accounts.special_limits import SpecialLimits
 from events.order import OrderType
 from events.recommendation import InstrumentType, StrategyType
 
@@ -23,39 +24,13 @@ __all__ = [
     "Limits",
     "OnDailyLoss",
     "SizingMethod",
+    "SpecialLimits",
     "by_strategy",
 ]
 
 BASIS_POINTS: Final = 10_000
 
 _T = TypeVar("_T")
-
-
-class SizingMethod(StrEnum):
-    """How the quantity of an entry is found."""
-
-    RISK_SHARE = "RISK_SHARE"
-    FIXED_NOTIONAL = "FIXED_NOTIONAL"
-    FIXED_FRACTION = "FIXED_FRACTION"
-
-
-class Brackets(StrEnum):
-    """Whether the broker holds an entry's stop and target, and how long all three orders work."""
-
-    OFF = "OFF"
-    DAY = "DAY"
-    GTC = "GTC"
-
-
-class OnDailyLoss(StrEnum):
-    """What an account does when its day's loss reaches the limit.
-
-    DECLINE: no more entries today, tomorrow goes on. REDUCE and HALT last until someone resumes.
-    """
-
-    DECLINE = "DECLINE"
-    REDUCE = "REDUCE"
-    HALT = "HALT"
 
 
 def by_strategy(day: _T, swing: _T, conservative: _T) -> Map[StrategyType, _T]:
@@ -87,7 +62,8 @@ class Limits:
     not name, `confidence_min` too. Of the two daily losses the smaller one counts. An option's
     spread is a share of its mid, its premium US dollars for a contract, days to expiry are
     calendar days. `extended_hours` names the strategies that also trade stocks before the open and
-    after the close. `disabled_gates` switches gates off by their names.
+    after the close. `disabled_gates` switches gates off by their names. What `special` names
+    differs by instrument and strategy: `accounts.special_limits.limits_for` says what counts.
 
     Raises:
         ValueError: A threshold makes no sense, or names a gate or an action that does not exist.
@@ -138,6 +114,7 @@ class Limits:
     max_contracts: int = 10
     fractional_shares: bool = False
     disabled_gates: frozenset[str] = frozenset()
+    special: tuple[SpecialLimits, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""

@@ -8,6 +8,7 @@ from immutables import Map
 
 from accounts.days import RECENT_ORDERS_MAX
 from accounts.gate_names import ACTIONS, ALWAYS_ON, GATE_NAMES
+from accounts.special_limits import special_faults
 from events.order import OrderType
 from events.recommendation import StrategyType
 from events.sanity import TICKER_PATTERN
@@ -84,7 +85,10 @@ def faults(limits: "Limits") -> Iterator[str]:
         yield "order_type is neither LIMIT nor MARKET"
     if not unsound:  # what is no number cannot be above another
         yield from _empty_ranges(limits)
-    yield from _unknown_names(limits)
+    names = list(_unknown_names(limits))
+    yield from names
+    if limits.special and not unsound and not names:
+        yield from special_faults(limits)
 
 
 def _out_of_bounds(limits: "Limits") -> Iterator[str]:

@@ -4,19 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from immutables import Map
 
 from accounts.limits import Limits
+from accounts.once import once_for_each
 from accounts.words import dollars, plain
 from events.recommendation import InstrumentType, StrategyType
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _R = TypeVar("_R")
-_REMEMBERED_MAX: Final = 64
-_remembered: Final[dict[int, tuple[Limits, "Thresholds"]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +63,9 @@ class Thresholds:
     days_to_expiry: Map[StrategyType, str]
 
 
+@once_for_each
 def thresholds(limits: Limits) -> Thresholds:
     """Return what `limits` read like; rendered once for each instance."""
-    known = _remembered.get(id(limits))
-    if known is not None:
-        return known[1]
-    if len(_remembered) >= _REMEMBERED_MAX:
-        _remembered.clear()
-    rendered = _rendered(limits)
-    _remembered[id(limits)] = (limits, rendered)  # kept alive, so that the id stays its own
-    return rendered
-
-
-def _rendered(limits: Limits) -> Thresholds:
     ahead = timedelta(milliseconds=limits.clock_tolerance_ms)
     premiums = _both(limits.option_premium_min, limits.option_premium_max)
     days = _both(limits.option_days_to_expiry_min, limits.option_days_to_expiry_max)

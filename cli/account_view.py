@@ -8,6 +8,7 @@ from decimal import Decimal
 from accounts.calendar import exchange_day
 from accounts.daily_loss import brokers_pnl
 from accounts.limit_use import buying_power, limit_uses, ticker_uses
+from accounts.special_limits import flat
 from accounts.state import AccountState, Position, TradingStatus
 from cli.output import dollars, exact, moment, print_table, say
 from consumers.account_facts import AccountFacts
@@ -145,6 +146,8 @@ def _print_limits(facts: AccountFacts, state: AccountState) -> None:
         ["Limit", ("Used", "right"), ("Allowed", "right"), ("Free", "right")],
         [*rows[:below], *parts, *rows[below:]],
     )
+    for name, value in sorted(flat(facts.limits.limits.special).items()):
+        say(f"{name}: {_plain(value)}")
     for name, (run, configured) in facts.limits.differing.items():
         say(f"{name}: {_plain(run)} in its last run, {_plain(configured)} in the configuration")
 

@@ -19,11 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from accounts.limits import LARGE, TINY, Brackets, Limits
+from accounts.limits import LARGE, TINY, Limits
+from accounts.special_limits import ask_for_brackets
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings_alpaca import AlpacaSettings
 from consumers.settings_source import chosen_file, explain, read_tree
+from consumers.settings_special import Specials
 from consumers.settings_values import (
     Dollars,
     Flag,
@@ -132,7 +134,10 @@ else:
     LimitOverrides = create_model(
         "LimitOverrides",
         __base__=Table,
-        **{field.name: (strict(_HINTS[field.name]), None) for field in fields(Limits)},
+        **{
+            field.name: (Specials if field.name == "special" else strict(_HINTS[field.name]), None)
+            for field in fields(Limits)
+        },
     )
 
 
@@ -197,7 +202,7 @@ class AccountSettings(Table):
             self._is_at_alpaca()
         elif self.alpaca is not None:
             raise ValueError('an alpaca table needs mode = "ALPACA_PAPER"')
-        if self.mode is ExecutionMode.SIMULATED and self.limits().brackets is not Brackets.OFF:
+        if self.mode is ExecutionMode.SIMULATED and ask_for_brackets(self.limits()):
             raise ValueError(
                 'limits.brackets needs mode = "ALPACA_PAPER": the simulated broker sees no market '
                 "after an order, so it can hold neither a stop nor a target"
@@ -330,7 +335,8 @@ def _canonical(facts: object) -> str:
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        values = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: _plain(one) for name, one in values.items() if one not in (None, ())}
     if isinstance(value, Mapping):
         return {
             "/".join(key) if isinstance(key, tuple) else str(key): _plain(item)
@@ -338,6 +344,8 @@ def _plain(value: object) -> object:
         }
     if isinstance(value, frozenset):
         return sorted(map(str, value))
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     return value if value is None or isinstance(value, bool | int | str) else str(value)

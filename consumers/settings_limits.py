@@ -10,6 +10,7 @@ from immutables import Map
 from pydantic import ValidationError
 
 from accounts.limits import Limits
+from accounts.special_limits import KEYS, flat
 from consumers.errors import ConfigurationError
 from consumers.settings import AccountSettings, LimitOverrides, limits_json, overridden
 from consumers.settings_values import EnvironmentText
@@ -32,6 +33,8 @@ def limits_from_json(text: str) -> Limits:
     try:
         told: dict[str, Any] = json.loads(text)
         known = {name: _nested(told[name]) for name in _NAMES if name in told}
+        if "special" in told:
+            known["special"] = [_known_of(entry) for entry in told["special"]]
         given = LimitOverrides.model_validate(known)
         return Limits(**{name: getattr(given, name) for name in given.model_fields_set})
     except (ValueError, TypeError, AttributeError) as error:
@@ -83,6 +86,11 @@ def _fault(details: Mapping[str, Any]) -> str:
     return f"{key} {words}"
 
 
+def _known_of(entry: Mapping[str, object]) -> dict[str, object]:
+    known = ("instrument", "strategy", *KEYS)
+    return {name: _nested(entry[name]) for name in known if name in entry}
+
+
 def _nested(value: object) -> object:
     """Return a table as a configuration has it: ``{"STOCK/day_trade": …}`` is a table in one."""
     if not isinstance(value, Mapping):
@@ -98,7 +106,10 @@ def _nested(value: object) -> object:
 
 
 def difference(ours: Limits, theirs: Limits) -> dict[str, tuple[object, object]]:
-    """Return each limit that differs, by its name: ours and theirs; maps by their keys."""
+    """Return each limit that differs, by its name: ours and theirs; maps by their keys.
+
+    Special limits are named as ``special.CALL.max_order_notional``; None where one has none.
+    """
     found: dict[str, tuple[object, object]] = {}
     for name in _NAMES:
         one, other = getattr(ours, name), getattr(theirs, name)
@@ -108,6 +119,11 @@ def difference(ours: Limits, theirs: Limits) -> dict[str, tuple[object, object]]
             for key in sorted({*one, *other}, key=str):
                 if one.get(key) != other.get(key):
                     found[f"{name}.{_dotted(key)}"] = one.get(key), other.get(key)
+        elif name == "special":
+            special, others = flat(one), flat(other)
+            for key in sorted({*special, *others}):
+                if special.get(key) != others.get(key):
+                    found[key] = special.get(key), others.get(key)
         else:
             found[name] = one, other
     return found

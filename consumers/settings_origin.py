@@ -1,7 +1,8 @@
 """Where every value of the configuration came from, for `dispatcher config check`."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, time
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr
 
+from accounts.special_limits import SpecialLimits, flat
 from consumers.settings import AccountSettings, Settings, load_settings
 from consumers.settings_source import chosen_file, read_tree, variables_by_key
 
@@ -91,12 +93,26 @@ class _Sources:
         preset = (SourceKind.PRESET, account.preset)
         for field in fields(limits):
             value = getattr(limits, field.name)
+            if field.name == "special":
+                yield from self._of_special(key, limits.special)
+                continue
             if not isinstance(value, Mapping):
                 yield self._of_value(f"{key}.{field.name}", value, preset)
                 continue
             for part in sorted(value):
                 names = part if isinstance(part, tuple) else (part,)
                 yield self._of_value(f"{key}.{field.name}.{'.'.join(names)}", value[part], preset)
+
+    def _of_special(self, key: str, special: Sequence[SpecialLimits]) -> Iterator[Setting]:
+        for number, entry in enumerate(special):
+            for name, value in flat((entry,)).items():
+                written = name.replace(entry.name, f"special.{number}", 1).lower()
+                yield Setting(
+                    key=f"{key}.{name}",
+                    value=_shown(value),
+                    source=SourceKind.FILE,
+                    where=self._place(f"{key}.{written}".lower()),
+                )
 
     def _of_value(
         self,
@@ -135,10 +151,14 @@ def _paths(tree: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 def _line_numbers(text: str) -> dict[str, int]:
     """Return where each key of a TOML document stands; a valid one is assumed."""
     found: dict[str, int] = {}
-    table = ""
+    table, listed = "", Counter[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
-            table = f"{_name(header[1])}."
+            name = _name(header[1])
+            table = f"{name}."
+            if line.lstrip().startswith("[["):  # one of several tables, by its number
+                table = f"{name}.{listed[name]}."
+                listed[name] += 1
         elif key := _KEY.match(line):
             found.setdefault(f"{table}{_name(key[1])}", number)
     return found

@@ -16,7 +16,8 @@ from uuid import UUID
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
 from accounts.halting import halt_after_answer
-from accounts.limits import Brackets, Limits
+from accounts.limits import Limits
+from accounts.special_limits import without_brackets
 from accounts.state import AccountState, TradingStatus
 from accounts.track_record import Fate, Summary, TrackRecord
 from brokers.broker import OrderRequest
@@ -123,7 +124,7 @@ class Simulation:
         self._decider = Decider(
             author=_author(account),
             codec=codec,
-            limits=replace(limits, brackets=Brackets.OFF),
+            limits=without_brackets(limits),
             market=MarketAtHand(SeenMarket({} if past is None else past.seen)),
             mode=ExecutionMode.SIMULATED,
             submit_window_ms=tuning.submit_window_ms,

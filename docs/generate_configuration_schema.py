@@ -31,8 +31,9 @@ def text() -> str:
     account["required"].remove("name")
     account["properties"]["broker_account_number"]["description"] = "Left out: sim-<account>."
     del account["properties"]["broker_account_number"]["default"]
-    for limit in schema["$defs"]["LimitOverrides"]["properties"].values():
-        limit.pop("default", None)  # the preset says it
+    for table in ("LimitOverrides", "SpecialLimits"):
+        for limit in schema["$defs"][table]["properties"].values():
+            limit.pop("default", None)  # the preset says it
     whole = {"$schema": _DIALECT, "title": "Configuration of Dispatcher", **schema}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 

@@ -11,6 +11,7 @@ from accounts.calendar import NEW_YORK
 from accounts.draft import Draft, draft_order
 from accounts.limits import Limits
 from accounts.sizing import Sized, size
+from accounts.special_limits import limits_for
 from accounts.state import AccountState
 from accounts.thresholds import Thresholds, thresholds
 from events.decision import GateResult, MarketSeen, Verdict
@@ -62,7 +63,12 @@ def look_at(
     limits: Limits,
     now: datetime,
 ) -> GateInput:
-    """Draft and size the order that `recommendation` would become, for the gates to judge."""
+    """Draft and size the order that `recommendation` would become, for the gates to judge.
+
+    What differs for its instrument and strategy is settled here: all that follows asks
+    `GateInput.limits`.
+    """
+    limits = limits_for(limits, recommendation.instrument_type, recommendation.strategy_type)
     draft = draft_order(state, recommendation, market, limits)
     sized = size(state, recommendation, draft, limits)
     local_now = now.astimezone(NEW_YORK)

@@ -3,24 +3,27 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
 from typing import Final
 
 from immutables import Map
 
 from accounts.limits import Limits
+from accounts.special_limits import limits_for
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.data import AlpacaData
 from brokers.alpaca.market import AlpacaMarket, ContractWindow
 from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp
 from brokers.alpaca.updates import Backfill, TradeUpdates
-from brokers.broker import Broker, MarketData
+from brokers.broker import Broker, MarketData, MarketView
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock, elapsed_s
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.market_views import MarketAtHand, MarketBeside, MarketViews
 from consumers.settings import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
+from events.recommendation import InstrumentType, RecommendationIssued, StrategyType
 
 _BEFORE_HISTORY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -51,7 +54,27 @@ def market_of(account: AccountSettings, broker: Broker) -> MarketData:
     if at is None:
         return RecommendedMarket()
     http = broker.http if isinstance(broker, AlpacaPaperBroker) else http_of(at)
-    return AlpacaMarket(http, data_of(at), contract_window(account.limits(), at))
+    data, limits = data_of(at), account.limits()
+    if not limits.special:
+        return AlpacaMarket(http, data, contract_window(limits, at))
+    return MarketByKind(
+        lambda instrument, strategy: AlpacaMarket(
+            http, data, contract_window(limits_for(limits, instrument, strategy), at)
+        )
+    )
+
+
+class MarketByKind:
+    """A market that chooses contracts by the special limits of what is recommended."""
+
+    def __init__(self, opened: Callable[[InstrumentType, StrategyType], MarketData]) -> None:
+        """Open a market for each kind of advice."""
+        self._markets = {kind: opened(*kind) for kind in product(InstrumentType, StrategyType)}
+
+    def view(self, recommendation: RecommendationIssued) -> MarketView | None:
+        """See `MarketData.view`."""
+        kind = recommendation.instrument_type, recommendation.strategy_type
+        return self._markets[kind].view(recommendation)
 
 
 def views_of(market: MarketData, seconds: Callable[[], float]) -> MarketViews:

@@ -10,6 +10,7 @@ from accounts.decide import DecisionContext, decide, failure, plain_text
 from accounts.evolve import evolve
 from accounts.halting import automatic_halt
 from accounts.limits import Limits
+from accounts.special_limits import limits_for
 from accounts.state import AccountState, TradingStatus
 from consumers.dispatcher.dead_letter import dead_letter
 from consumers.dispatcher.intake import Incoming
@@ -116,7 +117,8 @@ class Decider:
         """Return how long a market is waited for: not at all for what is declined in any case."""
         if done.state.trading.status is TradingStatus.HALTED:
             return Asking.NEVER
-        fresh = timedelta(seconds=self.limits.recommendation_freshness_seconds)
+        limits = limits_for(self.limits, advice.instrument_type, advice.strategy_type)
+        fresh = timedelta(seconds=limits.recommendation_freshness_seconds)
         if done.now - advice.issued_at <= fresh:
             return Asking.WHILE_FRESH
         return Asking.ONCE if FRESHNESS in self.limits.disabled_gates else Asking.NEVER
