@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.identifiers import AccountName, Leg
 from events.order import Side
-from projections.apply import empty_stages, merge, render, rows_of
+from projections.apply import merge, render, rows_of
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
 from projections.record import Record
@@ -152,7 +152,6 @@ def merged(dsn: str, batches: Sequence[Sequence[Record]]) -> Tables:
         with connection.transaction():
             for batch in batches:
                 merge(connection, projection, render(projection, all_rows(projection, batch)))
-                empty_stages(connection, projection)
     session.close()
     return tables(dsn)
 
