@@ -146,9 +146,8 @@ def create_tables(connection: Connection, wanted: list[Projection]) -> dict[str,
     copies: dict[str, sql.SQL] = {}
     for stage in (stage for projection in wanted for stage in projection.stages):
         if stage.name in _KEYS:
-            create = stage.create_sql().replace("CREATE TEMP TABLE ", "CREATE TABLE floor_")
-            columns = create.removesuffix(") ON COMMIT DELETE ROWS")
-            connection.execute(sql.SQL(f"{columns}, PRIMARY KEY ({_KEYS[stage.name]}))"))
+            columns = f"{stage.columns_sql()}, PRIMARY KEY ({_KEYS[stage.name]})"
+            connection.execute(sql.SQL(f"CREATE TABLE floor_{stage.name} ({columns})"))
             copies[stage.name] = sql.SQL(
                 f"COPY floor_{stage.name} ({columns_of(stage.row)}) FROM STDIN"
             )

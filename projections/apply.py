@@ -21,6 +21,8 @@ class Unreadable(Exception):  # noqa: N818 -- says what the record is
 def rows_of(projection: Projection, record: Record) -> list[Row]:
     """Return the rows that a record becomes; none for bytes that no account's log answers for.
 
+    Damage to an event that the projection does not read is none of its business.
+
     Raises:
         Unreadable: It stands in an account's log and cannot be read: the account waits.
         Exception: Whatever the projection's own function raised: a bug of ours.
@@ -29,8 +31,12 @@ def rows_of(projection: Projection, record: Record) -> list[Row]:
         if type(record.event) not in projection.events:
             return []
         return list(projection.rows(record.event, record.origin))
+    if record.passed_over in projection.events:
+        raise RuntimeError(f"{record.event_type} was not decoded for {projection.name!r}")
     if record.passed_over is not None or account_of(record.origin.topic) is None:
         return []  # nobody's event here, or a door's dead letter
+    if record.named is not None and record.named not in projection.events:
+        return []
     raise Unreadable(record.unreadable or "the record cannot be read")
 
 
@@ -67,14 +73,9 @@ def merge(connection: Connection, projection: Projection, texts: Texts) -> None:
 
 
 def merge_staged(connection: Connection, projection: Projection, used: Sequence[Stage]) -> None:
-    """Merge the stages `used`, filled by the caller in the same transaction."""
+    """Merge the stages `used`, filled by the caller in the same transaction, and empty them."""
     merges = [stage.merge for stage in used]
-    if projection.derive is not None and not all(stage.is_derived for stage in used):
+    if projection.derive is not None:
         merges.append(projection.derive)
+    merges.append(f"TRUNCATE {', '.join(stage.name for stage in used)}")
     connection.execute(sql.SQL(";\n".join(merges)))
-
-
-def empty_stages(connection: Connection, projection: Projection) -> None:
-    """Empty the stages before another round in the same transaction."""
-    for stage in projection.stages:
-        connection.execute(sql.SQL(f"TRUNCATE {stage.name}"))

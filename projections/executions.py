@@ -17,7 +17,7 @@ from events.order import (
     OrderResent,
 )
 from projections.fill_rows import FillRow, fill_row
-from projections.finished_orders import FILLED, OrdersFinisher
+from projections.finished_orders import OrdersFinisher
 from projections.order_rows import (
     OrderIntentRow,
     OrderOutcome,
@@ -255,7 +255,7 @@ EXECUTIONS: Final = Projection(
     name="executions",
     reads_logs=True,
     tables=("dispatch_orders", "dispatch_fills", "dispatch_executions"),
-    stages=(_INTENTS, _STATES, _FILLS, FILLED),
+    stages=(_INTENTS, _STATES, _FILLS),
     rows=rows,
     derive=_DERIVE,
     finisher=OrdersFinisher,

@@ -24,12 +24,14 @@ class Lines:
 class Finished:
     """Finished rows by table, the staged rows that are left for the merges, and what was finished.
 
-    `keys` are pairs of an account and what `Finisher.known_sql` looks for.
+    `keys` are pairs of an account and what `Finisher.known_sql` looks for; `joined` are rows of one
+    type, which `Finisher.join_sql` finishes with what the same transaction has written.
     """
 
     tables: Mapping[str, Lines]
     left: Sequence[Row]
     keys: Sequence[tuple[str, Any]] = ()
+    joined: Sequence[Row] = ()
 
 
 class Finisher(Protocol):
@@ -40,6 +42,9 @@ class Finisher(Protocol):
 
     known_sql: str
     """A query that counts what tables hold of `Finished.keys`: `accounts` and `keys` are arrays."""
+
+    join_sql: str
+    """A statement that writes `Finished.joined`: a parameter for each column, as an array."""
 
     def take(self, keys: Iterable[tuple[object, ...]]) -> None:
         """Remember keys that were finished before this process began."""

@@ -12,6 +12,7 @@ class AdviceFinisher:
     """Finish the first record of each id; those after it are left."""
 
     taken_sql = "SELECT id FROM dispatch_recommendations WHERE %s::TEXT IS NULL"
+    join_sql = ""
     known_sql = """
 SELECT count(*)
 FROM unnest(%(accounts)s::TEXT[], %(keys)s::BIGINT[]) AS k (account_name, id)

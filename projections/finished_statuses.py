@@ -24,6 +24,7 @@ class StatusesFinisher:
     """Finish a recommendation whose decision stands in the stretch; what comes later is left."""
 
     taken_sql = "SELECT recommendation_id FROM recommendation_status WHERE account_name = %s"
+    join_sql = ""
     known_sql = """
 SELECT count(*)
 FROM unnest(%(accounts)s::TEXT[], %(keys)s::BIGINT[]) AS k (account_name, recommendation_id)

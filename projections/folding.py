@@ -154,7 +154,7 @@ class Folds:
         folding: Folding[Any] | None = self._folding
         folded = self._standing.get(partition, Standing()).folded
         for record in records:
-            if record.passed_over is not None:
+            if record.passed_over is not None and record.passed_over not in self._events:
                 continue
             if record.event is None or folding is None:
                 raise Unreadable(record.unreadable or "the record cannot be read")

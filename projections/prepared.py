@@ -52,6 +52,13 @@ class Stretch:
             return self
         return self.where(lambda record: (record.origin.topic, record.origin.partition) in places)
 
+    def reread(self, read: Callable[[Record], Record]) -> "Stretch":
+        """Return the same places, each record as `read` has it; itself where none is another."""
+        records = [read(record) for record in self.records]
+        if all(one is other for one, other in zip(records, self.records, strict=True)):
+            return self
+        return Stretch(records, self.first, self.after)
+
     def where(self, wanted: Callable[[Record], bool]) -> "Stretch":
         """Return the records that are `wanted`."""
         return Stretch.of(record for record in self.records if wanted(record))

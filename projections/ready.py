@@ -10,7 +10,7 @@ from projections.apply import Texts, merge, render, together
 from projections.finished import Lines
 from projections.projection import Projection
 from projections.session import Connection, Cursor, copy_in
-from projections.stage import Row
+from projections.stage import Row, array_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,15 @@ class Ready:
     """Rows in COPY's text: `staged` for the merges, and what is finished, by table.
 
     What is finished may be written only where the tables hold nothing of `keys`: `known_sql` counts
-    what they do.
+    what they do. `joined` are the parameters of `join_sql`, which completes what is finished.
     """
 
     staged: Texts
     finished: Mapping[str, Lines] = field(default_factory=dict)
     keys: Sequence[tuple[str, Any]] = ()
     known_sql: str = ""
+    joined: Sequence[str] = ()
+    join_sql: str = ""
 
 
 def stage(projection: Projection, rows: Iterable[Row]) -> Ready:
@@ -39,17 +41,19 @@ def finish(projection: Projection, by_topic: Mapping[str, Sequence[Row]]) -> Rea
     left: list[Row] = []
     finished: dict[str, Lines] = {}
     keys: list[tuple[str, Any]] = []
-    known_sql = ""
+    joined: list[Row] = []
+    known_sql = join_sql = ""
     for rows in by_topic.values():
         finisher = projection.live_finisher()
         found = finisher.finish(rows)
         left.extend(found.left)
         keys.extend(found.keys)
-        known_sql = finisher.known_sql
+        joined.extend(found.joined)
+        known_sql, join_sql = finisher.known_sql, finisher.join_sql
         for table, lines in found.tables.items():
             if lines.lines:
                 finished.setdefault(table, Lines(lines.columns)).lines.extend(lines.lines)
-    return Ready(render(projection, left), finished, keys, known_sql)
+    return Ready(render(projection, left), finished, keys, known_sql, array_texts(joined), join_sql)
 
 
 def ask_known(connection: Connection, ready: Ready) -> Cursor | None:
@@ -69,4 +73,6 @@ def write(connection: Connection, projection: Projection, ready: Ready, summed: 
     for table, found in ready.finished.items():
         text = "\n".join(found.lines) + "\n"
         copy_in(connection, f"COPY {table} ({found.columns}) FROM STDIN", text.encode())
+    if ready.joined:
+        connection.execute(sql.SQL(ready.join_sql), ready.joined)
     merge(connection, projection, together(ready.staged, summed))

@@ -20,6 +20,7 @@ class Record:
     """One record of Kafka: its `event`, or why it is `unreadable`, or that it was passed over.
 
     `passed_over` is the type of an event that nobody here reads; then its body was not decoded.
+    Of what is `unreadable`, `named` is the type of a log's event that its head names, if it does.
     """
 
     origin: Origin
@@ -29,6 +30,7 @@ class Record:
     event: AnyEvent | DeadLetter | None
     unreadable: str | None = None
     passed_over: type[AnyEvent] | None = None
+    named: type[AnyEvent] | None = None
 
     @property
     def event_type(self) -> str | None:
@@ -69,19 +71,22 @@ def read_record(
         return _record(origin=origin, key=key, value=value, headers=headers, event=letter)
     event: AnyEvent | None = None
     unreadable: str | None = None
+    named: type[AnyEvent] | None = None
     account = account_of(origin.topic)
     try:
-        if wanted is not None and account is not None:
+        if account is not None:
             kind = codec.type_of(value)
-            if kind in _LOG_EVENTS and kind not in wanted:
-                return _record(
-                    origin=origin,
-                    key=key,
-                    value=value,
-                    headers=headers,
-                    event=None,
-                    passed_over=kind,
-                )
+            if kind in _LOG_EVENTS:
+                named = kind
+                if wanted is not None and kind not in wanted:
+                    return _record(
+                        origin=origin,
+                        key=key,
+                        value=value,
+                        headers=headers,
+                        event=None,
+                        passed_over=kind,
+                    )
         event = codec.decode(value)
     except Undecodable as error:
         unreadable = str(error)
@@ -94,6 +99,19 @@ def read_record(
         headers=headers,
         event=None if unreadable else event,
         unreadable=unreadable,
+        named=named if unreadable else None,
+    )
+
+
+def read_on(codec: Codec, record: Record, wanted: frozenset[type]) -> Record:
+    """Return `record`, decoded now where its type was passed over and is `wanted` after all.
+
+    Its schema is known, as its type is: nobody is asked.
+    """
+    if record.passed_over is None or record.passed_over not in wanted:
+        return record
+    return read_record(
+        codec, record.origin, key=record.key, value=record.value, headers=record.headers
     )
 
 

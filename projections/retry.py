@@ -9,7 +9,7 @@ import psycopg
 from events.codec import Codec
 from events.envelope import Origin
 from events.projection import ProjectionSettled, Settlement
-from projections.apply import empty_stages, merge, render, rows_of
+from projections.apply import merge, render, rows_of
 from projections.checkpoints import Partition
 from projections.faults import is_about_the_row, unavailable
 from projections.folding import Folds, Past
@@ -160,7 +160,6 @@ def _apply_prefix(
                 to={place: records[-1].origin.offset + 1},
             )
             merge(connection, projection, render(projection, [*rows, *summed]))
-            empty_stages(connection, projection)
     except Exception as error:
         if not is_about_the_row(error):
             raise

@@ -21,6 +21,7 @@ from projections import later
 from projections.apply import merge_staged
 from projections.checkpoints import Partition
 from projections.faults import Unavailable, is_about_the_row, unavailable
+from projections.filling import fill_empty
 from projections.projection import Projection
 from projections.session import Connection, Session
 from projections.stage import Stage
@@ -199,6 +200,15 @@ class Shadow:
                 self.session.connection().execute(
                     sql.SQL("ANALYZE {}").format(sql.Identifier(table))
                 )
+
+    def fill_empty(self) -> int:
+        """Fill live tables that hold next to nothing from the new ones; see `filling`.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL cannot answer, or somebody holds a row; nothing was.
+        """
+        with _answering():
+            return fill_empty(self._live.connection(), self._projection, self.schema)
 
     @contextmanager
     def comparing(self) -> Iterator["Comparison"]:

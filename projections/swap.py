@@ -150,8 +150,7 @@ class Swap:
 
     def _copy(self, table: str, touched: list[tuple[object, ...]]) -> int:
         names = _names(self._connection, self._schema, table)
-        columns = [str(name) for (name,) in self._connection.execute(_COLUMNS, (table,))]
-        names["columns"] = _listed(columns)
+        names["columns"] = live_columns(self._connection, table)
         if touched:
             names["touched"] = self._copy_touched(table, touched)
             names["same_about"] = _same(ABOUT[table])
@@ -191,6 +190,11 @@ class Swap:
             )
             for topic, number, offset, failed in found
         ]
+
+
+def live_columns(connection: Connection, table: str) -> sql.Composed:
+    """Return a live table's columns as SQL lists them, without what PostgreSQL works out itself."""
+    return _listed(str(name) for (name,) in connection.execute(_COLUMNS, (table,)))
 
 
 def prepare(connection: Connection, projection: Projection, schema: str) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -31,6 +31,7 @@ _NEAR: Final = 200
 """So few records are applied while the live projector stands still: it hardly notices."""
 _SWAPS_MAX: Final = 3
 _LOCK_NOT_AVAILABLE: Final = "55P03"
+_DEADLOCK: Final = "40P01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +39,9 @@ class Rebuilt:
     """What came of one projection.
 
     Of the offsets that the tables stand behind, `kept` were there already, from a rebuild that was
-    interrupted. `rows_changed` counts live rows deleted or written by the swap; for `swap_ms` the
-    live projector stood still, before the comparison and in the swap, and `records_meanwhile` were
-    applied in that time. Readers never waited.
+    interrupted. `rows_changed` counts live rows deleted or written by the swap, or before it into
+    empty tables; for `swap_ms` the live projector stood still, before the comparison and in the
+    swap, and `records_meanwhile` were applied in that time. Readers never waited.
     """
 
     projection: str
@@ -100,6 +101,7 @@ def finish(
     """
     begins("comparing")
     one.shadow.analyze()
+    filled = fill_empty(history, one)
     try:
         _patiently(one, partial(compare, history, one))
         begins("swapping")
@@ -110,7 +112,22 @@ def finish(
     one.is_over = True
     for event in over:
         recorder(_settled(settings, one.projection, event))
-    return rebuilt
+    return replace(rebuilt, rows_changed=rebuilt.rows_changed + filled)
+
+
+def fill_empty(history: History, one: Building) -> int:
+    """Fill live tables that hold next to nothing before anybody stands still; return the rows.
+
+    Where the live projector holds on to one of these rows all is left to the swap.
+    """
+    catch_up(history, [one])
+    try:
+        return one.shadow.fill_empty()
+    except DatabaseUnavailable as error:
+        if error.sqlstate not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
+            raise
+        get_log().info("rebuild_fills_in_the_swap", projection=one.projection.name)
+        return 0
 
 
 def _patiently(one: Building, act: Callable[[], _T]) -> _T:

@@ -1,6 +1,7 @@
 """The projector: read batches, write them, keep polling whatever else is down."""
 
 from dataclasses import replace
+from functools import cache, partial
 from threading import Event
 from typing import Final
 
@@ -16,12 +17,13 @@ from consumers.projector.reader import Reader
 from consumers.projector.reading import record_of, subscription
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.settings import Progress, ProjectorSettings
-from consumers.projector.writer import Load, Writer
+from consumers.projector.writer import Load, Part, Writer
 from events.codec import Codec
 from projections.checkpoints import Partition
 from projections.engine import Applied, Engine
 from projections.prepared import Stretch
 from projections.projection import events_read
+from projections.record import read_on
 from projections.session import Session
 
 _MAX_POLL_INTERVAL_MS: Final = 300_000  # longer than PostgreSQL's time-outs, one after another
@@ -83,22 +85,28 @@ class Projector:
         )
 
     def step(self) -> Progress:
-        """Read a batch and make it ready, settle the one before, begin to write this one.
+        """Read a batch, settle the one before, begin to write this one.
+
+        While the one before is under way this one is made ready. With none under way the writer
+        has it at once, with no more decoded than the first lane reads.
 
         Returns how far it is with what is settled.
         """
         self._take_up()
         # With a batch under way there is something better to do than to wait for another.
-        timeout_ms = 0 if self._writer.busy else self._settings.poll_timeout_ms
+        is_ahead = self._writer.busy
+        timeout_ms = 0 if is_ahead else self._settings.poll_timeout_ms
         batch = self._reader.read(self._settings.batch_records_max, timeout_ms / 1000)
         try:
-            load = self._load(batch)
+            load = self._load(batch, self._wanted if is_ahead else self._wanted_first())
         except ServiceUnreachable as error:
             self.settle()
             for lane in self._lanes:
                 lane.fall_behind(error)
             self.settle()  # so that no more is fetched
         else:
+            if is_ahead and load is not None:
+                load.prepare()
             self.settle()
             if load is not None:
                 since = self._reader.advance(load.positions, load.ends)
@@ -142,14 +150,20 @@ class Projector:
         self._reader.close()
         self._session.close()
 
-    def _load(self, batch: Batch) -> Load | None:
-        """Make a batch ready for every projection that can take it; None where nothing was read."""
+    def _wanted_first(self) -> frozenset[type]:
+        """Return what the first lane reads: all the others can wait until it has its rows."""
+        return next(
+            (lane.engine.projection.events for lane in self._lanes if not lane.behind),
+            self._wanted,
+        )
+
+    def _load(self, batch: Batch, wanted: frozenset[type]) -> Load | None:
+        """Return each projection's part of a batch, what is `wanted` decoded; None of nothing."""
         records = [
-            record_of(self._cluster, self._codec, message, self._wanted)
-            for message in batch.messages
+            record_of(self._cluster, self._codec, message, wanted) for message in batch.messages
         ]
-        stretch = Stretch.of(records)
-        positions = dict(stretch.after)
+        read = Stretch.of(records)
+        positions = dict(read.after)
         ends = set[Partition]()
         for (topic, partition), offset in batch.ends.items():
             place = (self._cluster.plain(topic), partition)
@@ -157,15 +171,21 @@ class Projector:
             ends.add(place)
         if not positions:
             return None
+
+        @cache
+        def whole() -> Stretch:
+            return read.reread(lambda record: read_on(self._codec, record, self._wanted))
+
+        @cache
+        def within(places: frozenset[Partition], is_read: bool) -> Stretch:  # noqa: FBT001 -- a key
+            return (read if is_read else whole()).within(places)
+
         parts = []
-        within: dict[frozenset[Partition], Stretch] = {}
         for lane in self._lanes:
             mine = {place: offset for place, offset in positions.items() if lane.reads(place)}
             if mine and not lane.behind:
-                places = frozenset(mine)
-                if places not in within:
-                    within[places] = stretch.within(places)
-                parts.append((lane, lane.prepare(within[places]), mine))
+                is_read = lane.engine.projection.events <= wanted
+                parts.append(Part(lane, mine, partial(within, frozenset(mine), is_read)))
         return Load(len(records), positions, ends, parts)
 
     def _tell(self, records: int, total: Applied) -> None:

@@ -1,29 +1,60 @@
 """The thread that writes: PostgreSQL works on one batch while the next is read and made ready."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumers.projector.lane import Lane
 from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied
-from projections.prepared import Prepared
+from projections.prepared import Prepared, Stretch
+
+
+@dataclass(slots=True)
+class Part:
+    """What one lane gets of a batch: it is made ready once, by whoever has the time for it.
+
+    The batch's owner does it: the projector while PostgreSQL works on the batch before, else the
+    writer, just before it writes it, so that no lane waits for what the lanes behind it need.
+    """
+
+    lane: Lane
+    positions: Offsets
+    stretch: Callable[[], Stretch]
+    _prepared: Prepared | None = field(default=None, init=False)
+
+    def prepare(self) -> Prepared:
+        """Make it ready unless it is."""
+        if self._prepared is None:
+            self._prepared = self.lane.prepare(self.stretch())
+        return self._prepared
+
+    def write(self, since: Offsets) -> Applied:
+        """Write it, unless the lane fell behind meanwhile."""
+        if self.lane.behind:
+            return Applied()
+        return self.lane.write(self.prepare(), self.positions, since)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A batch up to `positions`, and what each lane gets of it. `ends` were read to their end."""
+    """A batch up to `positions`, and each lane's part of it. `ends` were read to their end."""
 
     records: int
     positions: Offsets
     ends: Collection[Partition]
-    parts: Sequence[tuple[Lane, Prepared, Offsets]]
+    parts: Sequence[Part]
+
+    def prepare(self) -> None:
+        """Make all of it ready ahead of its turn."""
+        for part in self.parts:
+            part.prepare()
 
     def write(self, since: Offsets) -> Applied:
         """Write it, lane by lane: it is all there is from `since` on."""
         total = Applied()
-        for lane, batch, positions in self.parts:
-            total += lane.write(batch, positions, since)
+        for part in self.parts:
+            total += part.write(since)
         return total
 
 

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 
 from events.projection import ProjectionFailed
 from projections.engine import Applied, Engine
+from projections.folding import Past
 from projections.projection import Projection
 from projections.record import Record
 from projections.session import Session
@@ -31,7 +32,13 @@ class Failures:
 class Driver:
     """One projection's engine, its failures, and shortcuts to feed it."""
 
-    def __init__(self, dsn: str, projection: Projection, failures: Failures | None = None) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        projection: Projection,
+        failures: Failures | None = None,
+        past: Past | None = None,
+    ) -> None:
         self.failures = failures or Failures()
         self.session = Session(dsn)
         self.engine = Engine(
@@ -40,6 +47,7 @@ class Driver:
             record_failure=self.failures,
             now=lambda: NOW,
             build="test",
+            past=past,
         )
 
     def begin(self, records: Iterable[Record]) -> None:

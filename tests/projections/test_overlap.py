@@ -9,8 +9,15 @@ import psycopg
 import pytest
 
 from consumers.cluster import Cluster
+from consumers.projector.lane import Lane
 from consumers.projector.projector import Projector
+from consumers.projector.writer import Load, Part
 from events.codec import Codec
+from projections.executions import EXECUTIONS
+from projections.prepared import Stretch
+from projections.projection import Projection
+from projections.status import STATUS
+from tests.projections.driving import Driver, after, rows
 from tests.projections.projecting import World, projecting
 from tests.projections.test_interruptions import wait_until_blocked
 from tests.projections.test_projector import checkpoints, executed, step_until, traded
@@ -56,6 +63,57 @@ def test_a_projector_reads_on_while_postgresql_works(world: World) -> None:
         projector.close()
 
     assert executed(world.database) == [("tiny", 1), ("tiny", 2)]
+
+
+@contextmanager
+def lane(dsn: str, projection: Projection) -> Iterator[Lane]:
+    """Return a projection's lane, with tiny's log."""
+    driver = Driver(dsn, projection)
+    lane = Lane(driver.engine, backoff_ms=1, backoff_max_ms=1)
+    lane.gain(("dispatch.events.tiny", 0), 0)
+    yield lane
+    driver.close()
+
+
+def test_the_first_projection_has_its_rows_before_anything_is_made_ready_for_the_next(
+    database: str,
+) -> None:
+    records = traded("tiny", 1).records()
+    there: list[int] = []
+
+    def read_on() -> Stretch:
+        there.append(len(executed(database)))
+        return Stretch.of(records)
+
+    def load(first: Lane, second: Lane) -> Load:
+        parts = [
+            Part(first, after(records), lambda: Stretch.of(records)),
+            Part(second, after(records), read_on),
+        ]
+        return Load(len(records), after(records), (), parts)
+
+    with lane(database, EXECUTIONS) as first, lane(database, STATUS) as second:
+        load(first, second).write({})
+
+    assert there == [1]
+    assert len(rows(database, "recommendation_status")) == 1
+
+
+def test_what_was_made_ready_ahead_is_not_made_ready_again(database: str) -> None:
+    records = traded("tiny", 1).records()
+    there: list[int] = []
+
+    def read_on() -> Stretch:
+        there.append(len(executed(database)))
+        return Stretch.of(records)
+
+    with lane(database, EXECUTIONS) as only:
+        load = Load(len(records), after(records), (), [Part(only, after(records), read_on)])
+        load.prepare()
+        load.write({})
+
+    assert there == [0]
+    assert len(executed(database)) == 1
 
 
 def test_a_stop_finishes_the_batch_that_postgresql_is_working_on(world: World) -> None:

@@ -3,38 +3,51 @@
 import json
 import random
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from io import BytesIO
 from typing import Any, Final
+from uuid import uuid5
 
 import psycopg
 import pytest
 from fastavro import parse_schema, schemaless_writer
 
+from events.account import DispatcherStarted, DispatcherStopped
 from events.avro import Json, avro_schema
 from events.catalog import EVENTS, AnyEvent
 from events.codec import Codec
 from events.command import CommandIssued
+from events.decision import RecommendationFailed
 from events.identifiers import AccountName
 from events.order import OrderFilled, OrderIntended
 from events.projection import ProjectionFailed, ProjectionSettled
 from events.readers import bare
 from events.records import record_writer
 from events.snapshot import AccountSnapshot
+from events.topics import RECOMMENDATIONS as ADVICE
+from projections.accounts import ACCOUNTS
+from projections.checkpoints import Partition
 from projections.executions import EXECUTIONS
+from projections.failures import FAILURES
+from projections.folding import Part
 from projections.parked import list_parked
+from projections.projection import Projection
+from projections.recommendations import RECOMMENDATIONS
 from projections.record import Record, read_record
 from projections.retry import Retry
+from projections.runs import RUNS
 from projections.skip import Skip
+from projections.status import STATUS
+from projections.verify.catalog import FOLDS
 from projections.verify.compare import differences
-from projections.verify.orders import OrdersFold
 from tests.projections.driving import Driver, rows
 from tests.projections.story import (
     CODEC,
     NOW,
     OPTION,
+    RUN,
     KnownSchemas,
     Log,
     recommendation,
@@ -47,21 +60,31 @@ FUTURE, STRANGE = 9001, 9002
 """Ids that the registry does not have yet: of a later version, of an event nobody knows."""
 
 POISONED: Final = 5
-"""The recommendation that the poison is about; 1 was executed before it, 2 comes after it."""
+"""The recommendation that the poison is about; others come before it and after it."""
 
 SQL_FIX = """
 ALTER TABLE dispatch_orders DROP CONSTRAINT ck_dispatch_orders_numbers;
 ALTER TABLE dispatch_fills DROP CONSTRAINT ck_dispatch_fills_numbers;
 ALTER TABLE dispatch_executions DROP CONSTRAINT ck_dispatch_executions_numbers;
-DROP TRIGGER trap ON dispatch_orders;
+ALTER TABLE account_state DROP CONSTRAINT ck_account_state_numbers;
+DROP FUNCTION trap CASCADE;
 """
 TRAP = """
 CREATE FUNCTION trap() RETURNS TRIGGER LANGUAGE plpgsql AS
 $$ BEGIN
-    IF NEW.ticker = 'TRAP' THEN RAISE EXCEPTION 'no traps'; END IF;
+    IF to_jsonb(NEW) ->> TG_ARGV[0] = 'TRAP' THEN RAISE EXCEPTION 'no traps'; END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER trap BEFORE INSERT ON dispatch_orders FOR EACH ROW EXECUTE FUNCTION trap();
+CREATE TRIGGER trap BEFORE INSERT ON dispatch_orders
+    FOR EACH ROW EXECUTE FUNCTION trap('ticker');
+CREATE TRIGGER trap BEFORE INSERT ON recommendation_status
+    FOR EACH ROW EXECUTE FUNCTION trap('ticker');
+CREATE TRIGGER trap BEFORE INSERT ON dispatcher_runs
+    FOR EACH ROW EXECUTE FUNCTION trap('host');
+CREATE TRIGGER trap BEFORE INSERT ON dispatch_failures
+    FOR EACH ROW EXECUTE FUNCTION trap('error');
+CREATE TRIGGER trap BEFORE INSERT ON dispatch_recommendations
+    FOR EACH ROW EXECUTE FUNCTION trap('ticker');
 """
 
 
@@ -74,7 +97,7 @@ class LaterSchemas(KnownSchemas):
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """One kind: what it appends to a log, and what has to become of it.
+    """One kind: what it appends to a log, and what has to become of it in `executions`.
 
     `parks` is the sqlstate that it is parked with, ``unreadable`` for none, None: it does no harm.
     `cure` is what makes a retry go on: ``sql``, ``reader``, or ``skip`` where nothing else does.
@@ -158,6 +181,29 @@ def with_a_date_that_never_was(log: Log) -> AnyEvent:
     return replace(event, option=None)
 
 
+def started(log: Log, **changes: Any) -> AnyEvent:  # noqa: ANN401 -- any field of the event
+    """Return the beginning of another run than the log's, with `changes`."""
+    log.started()
+    event = log.events.pop()
+    assert isinstance(event, DispatcherStarted)
+    envelope = replace(event.envelope, dispatcher_run_id=uuid5(RUN, "another"))
+    return replace(event, envelope=envelope, **changes)
+
+
+def stopped(log: Log, **changes: Any) -> AnyEvent:  # noqa: ANN401 -- any field of the event
+    log.stopped()
+    event = log.events.pop()
+    assert isinstance(event, DispatcherStopped)
+    return replace(event, **changes)
+
+
+def failed(log: Log, **changes: Any) -> AnyEvent:  # noqa: ANN401 -- any field of the event
+    log.failed(POISONED)
+    event = log.events.pop()
+    assert isinstance(event, RecommendationFailed)
+    return replace(event, **changes)
+
+
 def _in_bytes(log: Log, old: bytes, new: bytes) -> bytes:
     data = encoded(log)
     assert old in data
@@ -238,7 +284,82 @@ POISONS: Final = (
     Poison("a megabyte of reason", lambda log: replace_reason(log, "x" * 2**20), parks=None),
     Poison("snapshot that is no json", lambda log: replace_reason(log, '{"a": NaN'), parks=None),
     Poison("date that never was", with_a_date_that_never_was, parks=None),
+    Poison("run refused by a trigger", lambda log: started(log, host="TRAP"), parks=None),
+    Poison(
+        "counts overflow",
+        lambda log: stopped(log, intended=2**63 - 1, declined=2**63 - 1),
+        parks=None,
+    ),
+    Poison("failure refused by a trigger", lambda log: failed(log, error="TRAP"), parks=None),
+    Poison("a megabyte of error", lambda log: failed(log, error="x" * 2**20), parks=None),
 )
+
+OF_ORDERS: Final = frozenset(
+    {
+        "header without body",
+        "cut in half",
+        "one byte short",
+        "one byte too many",
+        "two events in one record",
+        "body of another event",
+        "text that is not utf8",
+        "length below zero",
+        "event of another account",
+    }
+)
+"""Unreadable, but their heads name an event about an order: who reads none of those goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A projection, and the readable poisons that harm it: what they are parked with, the cure."""
+
+    projection: Projection
+    reads_orders: bool
+    own: Mapping[str, tuple[str, str]]
+
+    def harm(self, poison: Poison) -> tuple[str, str] | None:
+        """Return what `poison` is parked with here, and its cure; None where it does no harm."""
+        if self.projection is EXECUTIONS:
+            return None if poison.parks is None else (poison.parks, poison.cure)
+        if poison.name in self.own:
+            return self.own[poison.name]
+        is_unreadable = story(poison)[0][story(poison)[1]].unreadable is not None
+        if not is_unreadable or (poison.name in OF_ORDERS and not self.reads_orders):
+            return None
+        return "unreadable", poison.cure
+
+
+PLACES: Final = (
+    Place(EXECUTIONS, True, {}),  # noqa: FBT003 -- a column of this table
+    Place(STATUS, True, {"refused by a trigger": ("P0001", "sql")}),  # noqa: FBT003
+    Place(ACCOUNTS, True, {"quantity overflow": ("23514", "sql")}),  # noqa: FBT003
+    Place(
+        RUNS,
+        False,  # noqa: FBT003
+        {"run refused by a trigger": ("P0001", "sql"), "counts overflow": ("22003", "skip")},
+    ),
+    Place(FAILURES, False, {"failure refused by a trigger": ("P0001", "sql")}),  # noqa: FBT003
+)
+
+
+@dataclass
+class Logs:
+    """All logs to read once more, without what was skipped."""
+
+    logs: Mapping[str, list[Record]]
+    skipped: set[tuple[str, int]] = field(default_factory=set)
+
+    def read(
+        self, _projection: str, partition: Partition, start: int, end: int
+    ) -> Generator[Part, None, None]:
+        topic, _ = partition
+        kept = [
+            reread(one)
+            for one in self.logs[topic][start:end]
+            if (topic, one.origin.offset) not in self.skipped
+        ]
+        yield kept, end
 
 
 def replace_reason(log: Log, text: str) -> AnyEvent:
@@ -250,6 +371,8 @@ def replace_reason(log: Log, text: str) -> AnyEvent:
 def story(poison: Poison) -> tuple[list[Record], int]:
     """Return a log with the poison in its midst, and the poison's offset."""
     log = Log(poison.account)
+    log.started()
+    log.failed(3)
     log.intended(1)
     log.filled(1, "10", "100")
     brewed = poison.brew(log)
@@ -258,6 +381,8 @@ def story(poison: Poison) -> tuple[list[Record], int]:
     before = records(log.topic, log.events)
     log.intended(2)
     log.filled(2, "10", "100")
+    log.failed(4)
+    log.stopped()
     after = [
         record(log.topic, number, CODEC.encode(event))
         for number, event in enumerate(log.events[offset:], offset + 1)
@@ -265,32 +390,27 @@ def story(poison: Poison) -> tuple[list[Record], int]:
     return [*before, record(log.topic, offset, value), *after], offset
 
 
-def executed(dsn: str) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for row in rows(dsn, "dispatch_executions", "account_name, recommendation_id"):
-        if row["recommendation_id"] != POISONED:
-            found.setdefault(row["account_name"], []).append(row["recommendation_id"])
-    return found
-
-
 def run(dsn: str, query: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute(query.encode())
 
 
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.projection.name)
 def test_each_poison_parks_its_own_account_and_the_cure_lets_it_catch_up_in_order(
-    database: str,
+    database: str, place: Place
 ) -> None:
     run(database, TRAP)
     stories = {poison: story(poison) for poison in POISONS}
-    parking = {poison for poison in POISONS if poison.parks is not None}
-    driver = Driver(database, EXECUTIONS)
+    harms = {poison: harm for poison in POISONS if (harm := place.harm(poison)) is not None}
+    logs = Logs({log[0].origin.topic: log for log, _ in stories.values()})
+    driver = Driver(database, place.projection, past=logs)
+    longest = max(len(log) for log, _ in stories.values())
 
-    stream = [one for n in range(9) for log, _ in stories.values() for one in log[n : n + 1]]
+    stream = [one for n in range(longest) for log, _ in stories.values() for one in log[n : n + 1]]
     applied = driver.apply(stream)
 
     assert len(POISONS) >= 40
-    assert applied.failed == len(parking)
+    assert applied.failed == len(driver.failures.heard) == len(harms)
     with psycopg.connect(database) as connection:
         queues = {queue.topic: queue for queue in list_parked(connection)}
     found = {
@@ -298,32 +418,56 @@ def test_each_poison_parks_its_own_account_and_the_cure_lets_it_catch_up_in_orde
         for poison in POISONS
         if (queue := queues.get(stories[poison][0][0].origin.topic)) is not None
     }
-    assert found == {poison.name: (stories[poison][1], poison.parks) for poison in parking}
-    assert executed(database) == {
-        poison.account: [1] if poison in parking else [1, 2] for poison in POISONS
+    assert found == {
+        poison.name: (stories[poison][1], parks) for poison, (parks, _) in harms.items()
     }
-    assert len(driver.failures.heard) == len(parking)
+    assert_tables_tell(
+        database,
+        place.projection,
+        [log[:offset] if poison in harms else log for poison, (log, offset) in stories.items()],
+    )
 
-    cured(database, driver, {poison: stories[poison] for poison in parking})
+    cures = {poison: cure for poison, (_, cure) in harms.items()}
+    cured(database, driver, logs, cures, stories)
 
     assert rows(database, "parked_events") == []
-    assert executed(database) == {poison.account: [1, 2] for poison in POISONS}
-    plain = OrdersFold()
-    for poison, (log, offset) in stories.items():
-        for one in log:
-            left_out = poison in parking and poison.cure == "skip" and one.origin.offset == offset
-            event = reread(one).event
-            if event is not None and not left_out:
-                plain.take(event, one.origin)
-    with psycopg.connect(database) as connection:
-        for table, expected in plain.tables().items():
-            assert list(differences(connection, table, expected)) == []
+    assert_tables_tell(
+        database,
+        place.projection,
+        [
+            [one for one in log if cures.get(poison) != "skip" or one.origin.offset != offset]
+            for poison, (log, offset) in stories.items()
+        ],
+    )
     driver.close()
 
 
-def cured(database: str, driver: Driver, stories: dict[Poison, tuple[list[Record], int]]) -> None:
+def assert_tables_tell(database: str, projection: Projection, logs: list[list[Record]]) -> None:
+    """Hold the tables against a plain fold of what of the logs can be read."""
+    plain = FOLDS[projection.name]()
+    for log in logs:
+        for one in log:
+            event = reread(one).event
+            if event is not None:
+                plain.take(event, one.origin)
+    tables = plain.tables()
+    assert tables.keys() == set(projection.tables)
+    assert all(tables[table] for table in projection.tables)
+    with psycopg.connect(database) as connection:
+        for table, expected in tables.items():
+            assert list(differences(connection, table, expected)) == []
+
+
+def cured(
+    database: str,
+    driver: Driver,
+    logs: Logs,
+    cures: Mapping[Poison, str],
+    stories: Mapping[Poison, tuple[list[Record], int]],
+) -> None:
     """Mend what can be mended, skip the rest, and retry each account."""
     settled: list[ProjectionSettled] = []
+    projection = driver.engine.projection
     retry = Retry(
         session=driver.session,
         codec=Codec(LaterSchemas()),
@@ -332,18 +476,57 @@ def cured(database: str, driver: Driver, stories: dict[Poison, tuple[list[Record
         now=lambda: NOW,
         by="ann",
         build="test",
+        past=logs,
     )
     skip = Skip(session=driver.session, record_settlement=settled.append, now=lambda: NOW, by="ann")
     run(database, SQL_FIX)
-    for poison, (log, offset) in stories.items():
+    for poison, cure in cures.items():
+        log, offset = stories[poison]
         topic = log[0].origin.topic
-        before = retry(EXECUTIONS, topic) if poison.cure == "skip" else None
+        before = retry(projection, topic) if cure == "skip" else None
         if before is not None:
             assert (before.applied, before.waiting) == (0, len(log) - offset), poison.name
-            skip(EXECUTIONS, topic, offset, "nothing can be made of it")
-        result = retry(EXECUTIONS, topic)
+            skip(projection, topic, offset, "nothing can be made of it")
+            logs.skipped.add((topic, offset))
+        result = retry(projection, topic)
         assert result.waiting == 0, (poison.name, result.error)
-    assert len(settled) == len(stories)
+    assert len(settled) == len(cures)
+
+
+def test_advice_that_no_row_can_be_made_of_holds_up_none_but_what_a_table_refuses_holds_up_all(
+    database: str,
+) -> None:
+    run(database, TRAP)
+    values = [log[offset].value for log, offset in map(story, POISONS)]
+    good = [CODEC.encode(recommendation(number)) for number in (1, 2, 3)]
+    trap = CODEC.encode(recommendation(9, ticker="TRAP"))
+    stream = [
+        record(ADVICE.name, offset, value)
+        for offset, value in enumerate([good[0], *values, good[1], trap, good[2]])
+    ]
+    driver = Driver(database, RECOMMENDATIONS)
+
+    applied = driver.apply(stream)
+
+    assert (applied.failed, applied.waiting) == (1, 1)
+    with psycopg.connect(database) as connection:
+        [queue] = list_parked(connection)
+    assert (queue.topic, queue.first_offset, queue.sqlstate) == (
+        ADVICE.name,
+        len(stream) - 2,
+        "P0001",
+    )
+    told = [row["id"] for row in rows(database, "dispatch_recommendations", "id")]
+    assert told == [1, 2, POISONED]  # one of the poisons is advice, which is in its place here
+
+    trapped = (stream, len(stream) - 2)
+    cured(database, driver, Logs({}), {POISONS[0]: "sql"}, {POISONS[0]: trapped})
+
+    assert rows(database, "parked_events") == []
+    told = [row["id"] for row in rows(database, "dispatch_recommendations", "id")]
+    assert told == [1, 2, 3, POISONED, 9]
+    assert_tables_tell(database, RECOMMENDATIONS, [stream])
+    driver.close()
 
 
 def reread(one: Record) -> Record:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,10 +14,11 @@ from events.envelope import Origin
 from events.identifiers import AccountName
 from events.order import OrderIntended
 from projections.accounts import ACCOUNTS
+from projections.apply import Unreadable, rows_of
 from projections.catalog import PROJECTIONS
 from projections.executions import EXECUTIONS
 from projections.projection import Readable, events_read
-from projections.record import Record, read_record
+from projections.record import Record, read_on, read_record
 from projections.stage import Row
 from projections.status import STATUS
 from projections.texts import gates_json
@@ -130,6 +132,35 @@ def test_bytes_that_name_no_event_are_parked_even_where_little_is_read(database:
         "OrderIntended",
         "RecommendationDeclined",
     ]
+
+
+def test_damage_to_an_event_that_a_projection_does_not_read_is_none_of_its_business() -> None:
+    log = Log(AccountName("tiny"))
+    log.declined(1)
+    origin = Origin(topic=log.topic, partition=0, offset=0)
+    torn = CODEC.encode(log.events[0])[:-3]
+    among_all = read_record(CODEC, origin, key=None, value=torn, headers=())
+    [for_executions] = read_for_executions(log, [torn])
+
+    assert among_all.unreadable is not None
+    assert for_executions.unreadable is None
+    assert rows_of(EXECUTIONS, among_all) == rows_of(EXECUTIONS, for_executions) == []
+    with pytest.raises(Unreadable, match="damaged RecommendationDeclined"):
+        rows_of(STATUS, among_all)
+
+
+def test_what_was_passed_over_for_the_first_projection_is_decoded_for_the_others() -> None:
+    log = Log(AccountName("tiny"))
+    log.declined(1)
+    log.intended(2)
+    [declined, intended] = read_for_executions(log, [CODEC.encode(event) for event in log.events])
+
+    with pytest.raises(RuntimeError, match="RecommendationDeclined was not decoded for 'status'"):
+        rows_of(STATUS, declined)
+
+    assert read_on(CODEC, declined, STATUS.events).event == log.events[0]
+    assert read_on(CODEC, declined, WANTED) is declined
+    assert read_on(CODEC, intended, STATUS.events) is intended
 
 
 @given(st.lists(GATES, max_size=4))

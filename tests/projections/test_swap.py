@@ -6,11 +6,136 @@ from psycopg import sql
 from consumers.projector.building import Building
 from consumers.projector.history import Chunk
 from events.identifiers import AccountName
+from projections.checkpoints import Partition
 from projections.engine import Engine
 from projections.executions import EXECUTIONS
+from projections.record import Record
 from projections.shadow import Shadow
-from tests.projections.driving import Driver, Failures, rows
+from tests.projections.driving import Driver, Failures, after, rows
 from tests.projections.story import NOW, Log
+
+PLACE = ("dispatch.events.tiny", 0)
+
+
+def building(shadow: Shadow, ends: dict[Partition, int]) -> Building:
+    """Return new tables, empty and with their indexes."""
+    shadow.create()
+    engine = Engine(
+        EXECUTIONS, shadow.session, record_failure=Failures(), now=lambda: NOW, build="test"
+    )
+    return Building(
+        projection=EXECUTIONS,
+        shadow=shadow,
+        engine=engine,
+        skipped=frozenset(),
+        failures={},
+        ends=ends,
+    )
+
+
+def come_to(new: Building, records: list[Record], checkpoints: dict[Partition, int]) -> None:
+    new.aim(checkpoints)
+    new.feed(Chunk(records, after(records)))
+
+
+def two_trades() -> Log:
+    log = Log(AccountName("tiny"))
+    log.intended(1)
+    log.filled(1, "10", "100")
+    log.intended(2)
+    log.filled(2, "10", "100")
+    return log
+
+
+def everything(dsn: str) -> list[list[dict[str, object]]]:
+    return [rows(dsn, table) for table in EXECUTIONS.tables]
+
+
+def emptied(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("TRUNCATE dispatch_orders, dispatch_fills, dispatch_executions")
+
+
+def swapped(new: Building, late: list[Record]) -> int:
+    """Compare and swap, with `late` behind what the new tables have; return the rows written."""
+    with new.shadow.comparing() as still:
+        come_to(new, late, dict(still.checkpoints))
+        new.touched = {}
+    with new.shadow.swapping() as swap:
+        return swap.contents(new.touched)
+
+
+def test_tables_that_came_back_empty_are_full_before_the_live_projector_has_to_stand_still(
+    database: str,
+) -> None:
+    records = two_trades().records()
+    live = Driver(database, EXECUTIONS)
+    live.apply(records[:3])
+    emptied(database)
+    shadow = Shadow(database, EXECUTIONS)
+    new = building(shadow, {PLACE: 3})
+    come_to(new, records[:3], {PLACE: 3})
+
+    filled = shadow.fill_empty()
+
+    assert filled == 4  # two orders, a fill, an execution
+    assert [row["recommendation_id"] for row in rows(database, "dispatch_executions")] == [1]
+    assert live.apply(records[3:]).applied == 1
+    assert [
+        row["recommendation_id"]
+        for row in rows(database, "dispatch_executions", "recommendation_id")
+    ] == [
+        1,
+        2,
+    ]
+    assert swapped(new, records[3:]) == 0
+    live.close()
+    shadow.close()
+
+
+def test_what_the_live_projector_wrote_into_an_empty_table_stays_and_is_put_right_by_the_swap(
+    database: str,
+) -> None:
+    records = two_trades().records()
+    live = Driver(database, EXECUTIONS)
+    live.apply(records[:3])
+    emptied(database)
+    live.apply(records[3:])  # a fill whose order is gone
+    shadow = Shadow(database, EXECUTIONS)
+    new = building(shadow, {PLACE: 3})
+    come_to(new, records[:3], {PLACE: 3})
+
+    filled = shadow.fill_empty()
+
+    assert filled == 3  # two orders, an execution: there is a fill already, one of two
+    assert [row["recommendation_id"] for row in rows(database, "dispatch_executions")] == [1]
+    assert swapped(new, records[3:]) > 0
+    found = everything(database)
+    emptied(database)
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM projection_checkpoints")
+    again = Driver(database, EXECUTIONS)
+    again.apply(records)
+    assert found == everything(database)
+    live.close()
+    again.close()
+    shadow.close()
+
+
+def test_tables_that_have_their_rows_are_not_filled(database: str) -> None:
+    records = two_trades().records()
+    live = Driver(database, EXECUTIONS)
+    live.apply(records)
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM dispatch_executions WHERE recommendation_id = 2")
+    shadow = Shadow(database, EXECUTIONS)
+    new = building(shadow, {PLACE: 4})
+    come_to(new, records, {PLACE: 4})
+
+    assert shadow.fill_empty() == 0
+    assert len(rows(database, "dispatch_executions")) == 1
+    live.close()
+    shadow.close()
 
 
 def test_a_row_that_the_live_tables_derive_wrongly_after_the_comparison_is_put_right(
@@ -26,18 +151,7 @@ def test_a_row_that_the_live_tables_derive_wrongly_after_the_comparison_is_put_r
     with psycopg.connect(database) as connection:
         connection.execute(sql.SQL("UPDATE dispatch_orders SET ticker = 'EDITED'"))
     shadow = Shadow(database, EXECUTIONS)
-    shadow.create()
-    engine = Engine(
-        EXECUTIONS, shadow.session, record_failure=Failures(), now=lambda: NOW, build="test"
-    )
-    new = Building(
-        projection=EXECUTIONS,
-        shadow=shadow,
-        engine=engine,
-        skipped=frozenset(),
-        failures={},
-        ends={place: 1},
-    )
+    new = building(shadow, {place: 1})
 
     with shadow.comparing() as still:
         new.aim(dict(still.checkpoints))
