@@ -84,7 +84,10 @@ class _Sources:
                 yield from self.of_table(f"{key}.", value)
             elif isinstance(value, Mapping):
                 for one, inner in value.items():
-                    yield from self.of_table(f"{key}.{one}.", inner)
+                    if isinstance(inner, BaseModel):
+                        yield from self.of_table(f"{key}.{one}.", inner)
+                    else:
+                        yield self._of_value(f"{key}.{one}", inner)
             else:
                 yield self._of_value(key, value)
 

@@ -73,7 +73,8 @@ class PidFile:
         try:
             process = psutil.Process(pid)
             # The mark is unique to one server of one stack: a recycled number cannot carry it.
-            return process if self.mark in process.cmdline() and not _is_over(process) else None
+            is_ours = self.mark in _command_line(process)
+            return process if is_ours and not _is_over(process) else None
         except psutil.Error:
             return None
 
@@ -106,6 +107,16 @@ def launch(
             group=owner.gid,
             extra_groups=owner.groups,
         )
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    """Return a process's command line, which is empty for a moment while `exec` replaces it."""
+    deadline = time.monotonic() + _LAUNCH_TIMEOUT_S
+    while not (found := process.cmdline()) and not _is_over(process):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_S)
+    return found
 
 
 def inherited_environment() -> dict[str, str]:

@@ -33,7 +33,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     addresses = StackAddresses(
         services.bootstrap_servers, services.registry_url, services.postgres_dsn
     )
-    tiny = {name: [Size(40, 1)] for name in plan_of(full=False)} | {
+    tiny = {name: [Size(12, 1)] for name in plan_of(full=False)} | {
         "hand_over": [Size(1, 1)],
         "visible": [Size(2, 1)],
         "rebuild": [],
@@ -44,7 +44,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
     figures = list(measure(addresses, tiny))
 
     found = json.loads(dump(as_json(figures)))
-    assert {name.rsplit(".40", 1)[0] for name in found if ".40" in name} == set(MEASURED)
+    assert {name.rsplit(".12", 1)[0] for name in found if ".12" in name} == set(MEASURED)
     assert {"one_at_a_time.median", "one_at_a_time.p99", "hand_over.median"} <= set(found)
     assert "help.wall" in found
     assert {"append_to_post.median", "append_to_post.p99"} <= set(found)
@@ -57,7 +57,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
         assert figure["value"] > 0, name
         assert isinstance(figure["unit"], str), name
         assert (figure["floor"] is None) == (figure["ratio"] is None), name
-    assert all(f"{name}.40.peak_memory" in found for name in MEASURED[:4])
+    assert all(f"{name}.12.peak_memory" in found for name in MEASURED[:4])
 
 
 @pytest.mark.sweep

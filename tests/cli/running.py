@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,13 +48,14 @@ class Command:
     def __call__(
         self, *arguments: str, stdin: str | bytes = "", environ: Mapping[str, str] | None = None
     ) -> Answer:
+        """Run a command to its end; one with a PYTHONPATH of its own imports everything anew."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith("DISPATCHER")
         }
         with TemporaryDirectory(prefix="dispatcher-says-") as says:
             given, out, err = (Path(says) / name for name in ("in", "out", "err"))
             given.write_bytes(stdin if isinstance(stdin, bytes) else stdin.encode())
-            process = bear(
+            process = (_start if "PYTHONPATH" in (environ or {}) else bear)(
                 run,
                 arguments,
                 stdin=given,
@@ -66,6 +69,27 @@ class Command:
             finally:
                 process.kill()
             return Answer(code, out.read_bytes().decode(), err.read_bytes().decode())
+
+
+def _start(  # noqa: PLR0913 -- as `bear` has them
+    main: Callable[[], object],
+    arguments: Sequence[str],
+    *,
+    stdin: Path,
+    out: Path,
+    err: Path,
+    directory: Path,
+    environ: Mapping[str, str],
+) -> "subprocess.Popen[bytes]":
+    with stdin.open("rb") as given, out.open("wb") as said, err.open("wb") as complained:
+        return subprocess.Popen(
+            [sys.executable, "-m", main.__module__, *arguments],
+            stdin=given,
+            stdout=said,
+            stderr=complained,
+            cwd=directory,
+            env=dict(environ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
