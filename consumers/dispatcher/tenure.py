@@ -9,6 +9,7 @@ from typing import Final
 
 from confluent_kafka import Consumer
 
+from accounts.state import TradingStatus
 from consumers.clock import Clock, SystemClock
 from consumers.dispatcher.appending import Appending
 from consumers.dispatcher.auditing import Auditing
@@ -34,6 +35,10 @@ from consumers.settings import TuningSettings
 
 BUSY_WAIT_S: Final = 0.005
 """How long the loop waits for the broker before it looks at Kafka again."""
+
+HALTED_WAIT_S: Final = 0.05
+"""How long a halted account gathers what it will decline: it is in no hurry, and a transaction for
+each, at the moment in which others decide on the same advice, would cost those who trade."""
 
 
 class Tenure:
@@ -66,6 +71,7 @@ class Tenure:
         self._clock = clock
         self._historical = isinstance(clock, HistoricalClock)
         self._intake = Intake(decider.codec, whole_moments=self._historical)
+        self._held_since_s = 0.0
         self._idle = False
         self._abandoned = False
         self._began_at = SystemClock().now()
@@ -114,6 +120,8 @@ class Tenure:
 
     def take_in(self, batch: Batch) -> None:
         """Hold what was read from `recommendations`."""
+        if batch.messages and not self.held:
+            self._held_since_s = self._clock.elapsed_s()
         self._intake.add(batch.messages)
         for end in batch.ends.values():
             self._intake.reached(end)
@@ -139,7 +147,8 @@ class Tenure:
         # must come out however often it is interrupted. And where a halt waits to be written,
         # nothing is decided as if there were none.
         waits = self._historical and (self.busy or self._log.state.unresolved())
-        if obeyed and audited and not waits and not self._a_halt_is_unwritten:
+        waits = waits or self._a_halt_is_unwritten or self._is_in_no_hurry
+        if obeyed and audited and not waits:
             self._decide(consumer, tuning, ends_at, known=known)
             self._waiting.tell(consumer)
         decided = (self._log.next_offset, self.held) != before
@@ -189,6 +198,12 @@ class Tenure:
     @property
     def _a_halt_is_unwritten(self) -> bool:
         return self._orders.gate.level > level_of(self._log.state.trading)
+
+    @property
+    def _is_in_no_hurry(self) -> bool:
+        if self._historical or self._log.state.trading.status is not TradingStatus.HALTED:
+            return False
+        return self._clock.elapsed_s() - self._held_since_s < HALTED_WAIT_S
 
     def _writer(self, tuning: TuningSettings) -> Writer:
         return Writer(
