@@ -54,14 +54,18 @@ cancelling = st.builds(lambda name: ("cancel", name), NAMES)
 waiting = st.builds(lambda hours: ("wait", hours), st.integers(1, 8))
 
 
-@given(st.lists(st.one_of(placing, placing, quoting, quoting, cancelling, waiting), min_size=20))
+@given(
+    steps=st.lists(st.one_of(placing, placing, quoting, quoting, cancelling, waiting), min_size=20),
+    shorts=st.booleans(),
+)
 def test_cash_positions_and_fills_agree_and_nothing_is_filled_twice(
-    steps: list[tuple[str, object]],
+    steps: list[tuple[str, object]], *, shorts: bool
 ) -> None:
     brokerage = Brokerage()
     at = OPEN_AT
     brokerage.add_account(at, "PA1", "key", "secret", "1000000")
     brokerage.set_quote(at, "AAPL", {"bid": "99", "ask": "100"})
+    brokerage.change_account(at, "PA1", {"shorting_enabled": shorts})
     account = brokerage.account("PA1")
     refused: list[int] = []
 
@@ -92,7 +96,8 @@ def test_cash_positions_and_fills_agree_and_nothing_is_filled_twice(
     assert account.cash == 1_000_000 - sum(
         (cents(signed * fill.price) for signed, fill in fills), Decimal(0)
     )
-    assert held_for_orders <= abs(held)
+    # Where shorts are sold a resting buy of before may close one that an order waits to close.
+    assert shorts or held_for_orders <= held
     assert len(account.activities) == len(fills) == len({fill.execution_id for _, fill in fills})
     assert set(account.open_ids) == {
         order.id for order in account.orders.values() if order.status not in ENDED
