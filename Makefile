@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-WORKERS ?= 3
+WORKERS ?= 4
 
 .PHONY: demo test check sweep bench up down clean lock
 
@@ -18,7 +18,7 @@ check: $(READY) ## style, types, walls and the pure core: seconds, no services
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.generate --check
-	@$(BIN)/pytest -q tests/accounts tests/architecture tests/config tests/deploy
+	@$(BIN)/pytest -q -n 2 tests/accounts tests/architecture tests/config tests/deploy
 
 sweep: $(READY) ## the tests that repeat, at their full numbers
 	@DISPATCHER_TEST_SWEEP=1 $(BIN)/pytest -n $(WORKERS) tests/accounts tests/acceptance tests/bench tests/dispatcher tests/legacy tests/projections $(ARGS)

@@ -1,4 +1,4 @@
-"""`pytest -n 3`: one set of services for all workers, and who runs which tests.
+"""`pytest -n 4`: one set of services for all workers, and who runs which tests.
 
 The controller starts services when the first worker asks for them, and stops them: it outlives
 every worker, those too that crash. A file's tests stay together, as they share what is dear to set
