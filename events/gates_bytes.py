@@ -1,13 +1,14 @@
 """Gates to Avro's bytes without a record for each: they are half of what a decision has to say."""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from events.decision import GateResult
+from events.gates_schema import verdict_symbols
 
 GatesWriter: TypeAlias = Callable[[Iterable[GateResult]], bytes]
 
-FIELDS: Final = ("gate", "verdict", "reason", "observed", "threshold")
 _LENGTHS: Final = 4096
 _END: Final = b"\0"
 
@@ -18,20 +19,14 @@ def gates_writer(schema: Any) -> GatesWriter | None:  # noqa: ANN401 -- JSON
     The function raises ValueError, IndexError or KeyError for whatever is out of the ordinary (text
     beyond ASCII, or longer than 4,095 characters): write that by the schema itself.
     """
-    items = schema.get("items") if isinstance(schema, dict) else None
-    fields = items.get("fields", ()) if isinstance(items, dict) else ()
-    if tuple(field["name"] for field in fields) != FIELDS:
-        return None
-    types = [field["type"] for field in fields]
-    verdict = types.pop(1)
-    symbols = verdict.get("symbols") if isinstance(verdict, dict) else None
-    if symbols is None or any(one != "string" for one in types):
+    symbols = verdict_symbols(schema)
+    if symbols is None:
         return None
     return _writer({symbol: _number(at) for at, symbol in enumerate(symbols)})
 
 
 def _writer(verdicts: dict[str, str]) -> GatesWriter:
-    lengths = [_number(length) for length in range(_LENGTHS)]
+    lengths = _lengths()
 
     def write(gates: Iterable[GateResult]) -> bytes:
         texts: list[str] = []
@@ -52,6 +47,12 @@ def _writer(verdicts: dict[str, str]) -> GatesWriter:
         return f"{lengths[len(pieces)]}{''.join(pieces)}".encode("latin-1") + _END
 
     return write
+
+
+@cache
+def _lengths() -> list[str]:
+    """Return what each length up to the longest is written as: made once, for all who write."""
+    return [_number(length) for length in range(_LENGTHS)]
 
 
 def _number(value: int) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, overload
 
 from events.decision import GateResult, Verdict
+from events.gates_schema import verdict_symbols
 
 GatesReader: TypeAlias = Callable[[bytes, int], "tuple[GatesText, int]"]
 """From Avro's bytes and where the array begins in them to its gates, and where it ends."""
 
-_FIELDS: Final = ("gate", "verdict", "reason", "observed", "threshold")
 _TO_BE_ESCAPED: Final = bytes(range(32)) + b'"\\'
 _QUOTES_OF_A_GATE: Final = 20
 _ONE_BYTE_MAX: Final = 127
@@ -96,14 +96,8 @@ def gates_reader(schema: Any) -> GatesReader | None:  # noqa: ANN401 -- JSON
     The function raises ValueError, IndexError or KeyError for whatever is damaged or out of the
     ordinary (text to be escaped, blocks that name their size): read that by the schema itself.
     """
-    items = schema.get("items") if isinstance(schema, dict) else None
-    fields = items.get("fields", ()) if isinstance(items, dict) else ()
-    if tuple(field["name"] for field in fields) != _FIELDS:
-        return None
-    types = [field["type"] for field in fields]
-    verdict = types.pop(1)
-    symbols = verdict.get("symbols") if isinstance(verdict, dict) else None
-    if symbols is None or any(one != "string" for one in types):
+    symbols = verdict_symbols(schema)
+    if symbols is None:
         return None
     known = {one.value for one in Verdict}
     told = [one if one in known else Verdict.UNKNOWN.value for one in symbols]

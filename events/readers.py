@@ -6,7 +6,7 @@ remembered where values repeat. Immutable values alone are shared.
 
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -15,12 +15,10 @@ from uuid import UUID
 
 from events.avro import Json
 from events.quick import quick
-from events.records import hints_of, unwrapped
+from events.records import EPOCH, EPOCH_DAY, hints_of, unwrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _REMEMBERED: Final = 2048
 _NAMED: Final = ("record", "enum", "fixed")
 
@@ -137,12 +135,12 @@ def _uuid(text: str) -> UUID:
 
 @lru_cache(_REMEMBERED)
 def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 @lru_cache(_REMEMBERED)
 def _day(days: int) -> date:
-    return date.fromordinal(_EPOCH_DAY + days)
+    return date.fromordinal(EPOCH_DAY + days)
 
 
 _LOGICAL: Final[Mapping[object, Reader]] = {

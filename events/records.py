@@ -16,8 +16,8 @@ from events.values import EXACT, PRECISION, Scale
 
 Writer: TypeAlias = Callable[[Any], Any]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -84,11 +84,11 @@ def _decimal(scale: int) -> Writer:
 def _moment(value: datetime) -> int:
     if value.tzinfo is None:
         raise ValueError(f"{value} names no time zone")
-    return (value - _EPOCH) // _MICROSECOND
+    return (value - EPOCH) // _MICROSECOND
 
 
 def _day(value: date) -> int:
-    return value.toordinal() - _EPOCH_DAY
+    return value.toordinal() - EPOCH_DAY
 
 
 _LOGICAL: Final[dict[object, Writer]] = {UUID: str, datetime: _moment, date: _day}
