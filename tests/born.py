@@ -79,20 +79,25 @@ def bear(  # noqa: PLR0913 -- what a process is born with
 
     Without an `err` it says everything to `out`.
     """
-    context = get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED_ONCE)
-    process = context.Process(
-        target=_live,
-        args=(
+    return Born(
+        forked(
+            _live,
             main,
             [*arguments],
             [stdin, out, out if err is None else err],
             Path.cwd() if directory is None else directory,
             dict(os.environ if environ is None else environ),
-        ),
+        )
     )
+
+
+def forked(target: Callable[..., None], *given: object) -> ForkServerProcess:
+    """Start a process that calls `target` with what is `given`, its imports made."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED_ONCE)
+    process = context.Process(target=target, args=given)
     process.start()
-    return Born(process)
+    return process
 
 
 def _live(

@@ -16,7 +16,7 @@ import pytest
 from consumers.cluster import Cluster
 from events.codec import Codec
 from stack.alpaca_server.running import running_alpaca
-from tests.dispatcher.storm.batch import RECOMMENDATIONS, Batch, storm
+from tests.dispatcher.storm.batch import RECOMMENDATIONS, Batch, Run, storm
 from tests.dispatcher.storm.telling import story_of
 from tests.dispatcher.storm.verdict import faults_of
 from tests.dispatcher.world import World
@@ -58,28 +58,24 @@ def test_no_order_is_sent_twice_and_none_is_lost_in_a_storm_of_faults_and_crashe
 
 
 def _faults(batch: Batch) -> list[str]:
-    requests = batch.desk.alpaca.requests()
-    posts = batch.desk.alpaca.posts()
-    unsettled = [
-        f"not settled: {run.unsettled}\n{batch.desk.orders(run.account)}"
-        for run in batch.runs
-        if run.unsettled
-    ]
+    posts, wrong = batch.desk.alpaca.posts(), list[str]()
     for run in batch.runs:
-        found = [
-            f"{run.label}, {run.account}: {fault}"
-            for fault in faults_of(
-                run.events,
-                batch.desk.orders(run.account),
-                [post for post in posts if post["account"] == run.number],
-                RECOMMENDATIONS,
-            )
-        ]
-        unsettled += found
+        orders = batch.desk.orders(run.account)
+        own = [post for post in posts if post["account"] == run.number]
+        found = list(faults_of(run.events, orders, own, RECOMMENDATIONS))
+        if run.unsettled:
+            wrong.append(f"not settled: {run.unsettled}\n{orders}")
         if found:
-            print(run.label, dict(run.ended), run.plan.hidings)  # noqa: T201 -- to find out why
-            for recommendation in RECOMMENDATIONS:
-                name = f"{run.account}-{recommendation}-entry"
-                if any(name in fault for fault in found):
-                    print(name, story_of(name, run.account, run.events, requests), sep="\n")  # noqa: T201 -- as above
-    return unsettled
+            _tell(batch, run, found)
+        wrong += [f"{run.label}, {run.account}: {fault}" for fault in found]
+    return wrong
+
+
+def _tell(batch: Batch, run: Run, faults: list[str]) -> None:
+    """Print what happened to the orders that `faults` name, for whoever must find out why."""
+    requests = batch.desk.alpaca.requests()
+    print(run.label, dict(run.ended), run.plan.hidings)  # noqa: T201 -- as said above
+    for recommendation in RECOMMENDATIONS:
+        name = f"{run.account}-{recommendation}-entry"
+        if any(name in fault for fault in faults):
+            print(name, story_of(name, run.account, run.events, requests), sep="\n")  # noqa: T201 -- as said above

@@ -4,19 +4,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
+from uuid import uuid4
 
+import psycopg
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.cluster import Cluster
 from consumers.projector.run import run_projector
 from consumers.projector.settings import Progress, ProjectorResult, ProjectorSettings
+from consumers.registry import RegistrySchemaSource
 from consumers.topics_admin import apply_topics
 from events.catalog import AnyEvent
 from events.codec import Codec
 from events.identifiers import AccountName
 from events.topics import log_of
+from migrations.apply import migrate
 from tests.projections.story import Log
+from tests.services import Services
 
 PATIENCE_S = 30
 
@@ -117,6 +122,21 @@ class Running:
         with self._told:
             self.errors.append(error)
             self._told.notify_all()
+
+
+@contextmanager
+def world_on(services: Services, *accounts: str) -> Iterator[World]:
+    """A world of its own on services that a test may break, with a new, migrated database."""
+    name = f"t{uuid4().hex[:16]}"
+    with psycopg.connect(services.postgres_dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    dsn = services.postgres_dsn.rsplit("/", 1)[0] + f"/{name}"
+    migrate(dsn)
+    source = RegistrySchemaSource(services.registry_url)
+    world = World(Cluster(services.bootstrap_servers, f"{name}."), Codec(source), dsn)
+    world.create(*accounts)
+    yield world
+    source.close()
 
 
 @contextmanager

@@ -6,19 +6,14 @@ On services that may be broken: PostgreSQL ends at once where a checkpoint meets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from consumers.cluster import Cluster
-from consumers.registry import RegistrySchemaSource
-from events.codec import Codec
-from migrations.apply import migrate
 from projections.executions import EXECUTIONS
 from projections.faults import DatabaseUnavailable
 from tests.projections.driving import Driver, rows
-from tests.projections.projecting import World, projecting
+from tests.projections.projecting import World, projecting, world_on
 from tests.projections.test_faults_of_the_server import ask, require_nothing_parked_and_all_there
 from tests.projections.test_projector import run, traded
 from tests.services import Services
@@ -30,16 +25,8 @@ DISK_FULL = "53100"
 
 @pytest.fixture
 def world(breakable: Services) -> Iterator[World]:
-    name = f"t{uuid4().hex[:16]}"
-    with psycopg.connect(breakable.postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    dsn = breakable.postgres_dsn.rsplit("/", 1)[0] + f"/{name}"
-    migrate(dsn)
-    source = RegistrySchemaSource(breakable.registry_url)
-    world = World(Cluster(breakable.bootstrap_servers, f"{name}."), Codec(source), dsn)
-    world.create("tiny", "large")
-    yield world
-    source.close()
+    with world_on(breakable, "tiny", "large") as world:
+        yield world
 
 
 @pytest.fixture

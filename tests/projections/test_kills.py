@@ -10,24 +10,19 @@ from itertools import zip_longest
 from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Final, Literal, TypeAlias
-from uuid import uuid4
 
 import psycopg
 import pytest
 from confluent_kafka import KafkaException
 
-from consumers.cluster import Cluster
 from consumers.projector.verify import verify
-from consumers.registry import RegistrySchemaSource
 from events.catalog import AnyEvent
-from events.codec import Codec
 from events.identifiers import AccountName
 from events.order import OrderFilled
-from migrations.apply import migrate
 from projections.catalog import PROJECTIONS
 from stack import servers
 from tests.projections.driving import rows
-from tests.projections.projecting import World
+from tests.projections.projecting import World, world_on
 from tests.projections.story import Log
 from tests.services import Services
 
@@ -46,16 +41,8 @@ SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
 
 @pytest.fixture
 def world(breakable: Services) -> Iterator[World]:
-    name = f"t{uuid4().hex[:16]}"
-    with psycopg.connect(breakable.postgres_dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    dsn = breakable.postgres_dsn.rsplit("/", 1)[0] + f"/{name}"
-    migrate(dsn)
-    source = RegistrySchemaSource(breakable.registry_url)
-    world = World(Cluster(breakable.bootstrap_servers, f"{name}."), Codec(source), dsn)
-    world.create(*ACCOUNTS)
-    yield world
-    source.close()
+    with world_on(breakable, *ACCOUNTS) as world:
+        yield world
 
 
 @pytest.mark.timeout(10_000 if SWEEP else 900)

@@ -9,7 +9,6 @@ import signal
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Lock, Timer, get_ident
@@ -27,7 +26,7 @@ from consumers.registry import RegistrySchemaSource, check_schemas
 from consumers.settings import load_settings
 from events.catalog import AnyEvent
 from events.identifiers import AccountName
-from tests.born import IMPORTED_ONCE
+from tests.born import forked
 from tests.dispatcher.world import World
 
 
@@ -87,10 +86,7 @@ class Lives:
 
     def start(self, account: AccountName, death: Death | None, log: Path) -> ForkServerProcess:
         """Start a life of `account`'s dispatcher; without a `death` it lives until it is told."""
-        context = get_context("forkserver")
-        context.set_forkserver_preload(IMPORTED_ONCE)
-        life = context.Process(target=live, args=(self._birth, account, death, log))
-        life.start()
+        life = forked(live, self._birth, account, death, log)
         self._all.append(life)
         return life
 
