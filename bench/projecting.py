@@ -12,7 +12,8 @@ from psycopg import sql
 from bench.process import answer, peak_memory_mib
 from bench.story import CYCLE, FIRST_ID, cycle_of_advice, cycle_of_events, restamped
 from consumers.cluster import Cluster
-from consumers.kafka import consume_batch, consumer_config, end_offset, offset_of, partition_of
+from consumers.kafka import consume_batch, consumer_config, offset_of, partition_of
+from consumers.offsets import end_offset
 from consumers.projector.run import run_projector
 from consumers.projector.settings import Progress, ProjectorSettings
 from consumers.registry import RegistrySchemaSource

@@ -11,7 +11,8 @@ from bench.process import answer, peak_memory_mib
 from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.process import run_dispatcher
-from consumers.kafka import consume_batch, consumer_config, end_offset, offset_of
+from consumers.kafka import consume_batch, consumer_config, offset_of
+from consumers.offsets import end_offset
 from consumers.registry import RegistrySchemaSource
 from consumers.settings import Settings
 from events.codec import Codec

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from consumers.cluster import Cluster
 from consumers.errors import DifferenceFound, ServiceUnreachable
 from consumers.freshness import backlogs
-from consumers.kafka import watermarks
+from consumers.offsets import watermarks
 from consumers.scan import reader
 from consumers.tables import checkpoints, parked_before
 from projections.checkpoints import Partition

@@ -14,14 +14,8 @@ from accounts.state import AccountState, Trading
 from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.errors import ConfigurationError, ServiceUnreachable
-from consumers.kafka import (
-    admin_client,
-    consume_batch,
-    consumer_config,
-    offset_of,
-    unreachable,
-    watermarks,
-)
+from consumers.kafka import admin_client, consume_batch, consumer_config, offset_of, unreachable
+from consumers.offsets import watermarks
 from events import roles
 from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
 from events.catalog import LogEvent

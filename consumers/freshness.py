@@ -9,7 +9,8 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.errors import ServiceUnreachable
-from consumers.kafka import consume_batch, offset_of, watermarks
+from consumers.kafka import consume_batch, offset_of
+from consumers.offsets import watermarks
 from consumers.projector.reading import committed_ends
 from consumers.scan import reader
 from consumers.tables import checkpoints

@@ -1,22 +1,17 @@
-"""The one Kafka loop's tools: how consumers here are configured, polled and asked for ends."""
+"""The one Kafka loop's tools: how consumers here are configured and polled."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confluent_kafka import (
-    OFFSET_INVALID,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, not re-exported
-    AdminClient,
-    OffsetSpec,
-)
+from confluent_kafka.admin import AdminClient
 
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
 from consumers.logs import get_log, kafka_client_log
@@ -30,13 +25,6 @@ _LOG_GONE: Final = frozenset(
     {
         KafkaError.OFFSET_OUT_OF_RANGE,
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 -- public codes that start with an underscore
-    }
-)
-_LEADER_CHANGED: Final = frozenset(
-    {
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
     }
 )
 _EXPELLED: Final = frozenset(
@@ -137,83 +125,12 @@ def offset_of(message: Message) -> int:
     return offset
 
 
-def end_offset(consumer: Consumer, topic: str, partition: int = 0) -> int:
-    """Return where the next committed record would be read: the last stable offset.
-
-    Raises:
-        ServiceUnreachable: Kafka did not answer within 10 s.
-    """
-    return watermarks(consumer, topic, partition)[1]
-
-
-def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
-    """Return the first offset kept and the end as `end_offset` means it; errors likewise."""
-    place = TopicPartition(topic, partition)
-    try:
-        return _watermarks(consumer, place)
-    except KafkaException as error:
-        if error.args[0].code() not in _LEADER_CHANGED:
-            raise unreachable(error) from error
-    try:
-        # A question about offsets, unlike a fetch, does not make librdkafka look for the leader
-        # again: after Kafka was restarted, or stood still, it would be refused for ever.
-        consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S)
-        return _watermarks(consumer, place)
-    except KafkaException as error:
-        raise unreachable(error) from error
-
-
-def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
-    low, high = consumer.get_watermark_offsets(place, timeout=METADATA_TIMEOUT_S)
-    return low, high
-
-
 def admin_client(bootstrap_servers: str, **more: str | float) -> AdminClient:
     """Return a client for questions about topics, groups and offsets; `more` is librdkafka's.
 
     It says nothing on stderr of its own accord: whoever asks reports what comes of the question.
     """
     return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, **more})
-
-
-def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> int:
-    """Return where the next record goes, open transactions included.
-
-    A `read_committed` consumer's own answer ends before the first open transaction. Asked by a
-    client of its own each time: one that lives long would go on asking a leader of the past.
-
-    Raises:
-        ServiceUnreachable: Kafka did not answer within 10 s.
-    """
-    place = TopicPartition(topic, partition)
-    admin = admin_client(bootstrap_servers, **CONNECTED_AT_ONCE)
-    try:
-        # Asked before it has a connection, a client asks again after 3 s: one in ten did.
-        admin.list_topics(topic, timeout=METADATA_TIMEOUT_S)
-        asked = admin.list_offsets(
-            {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=METADATA_TIMEOUT_S,
-        )
-        offset: int = asked[place].result(METADATA_TIMEOUT_S).offset
-    except (KafkaException, TimeoutError) as error:
-        raise ServiceUnreachable(f"Kafka does not answer: {error}; is it running?") from error
-    return offset
-
-
-def committed_offset(consumer: Consumer, topic: str, partition: int = 0) -> int | None:
-    """Return the group's committed offset, None when it has none; errors as `end_offset`."""
-    found = committed(consumer, topic, partition)
-    return None if found is None else found.offset
-
-
-def committed(consumer: Consumer, topic: str, partition: int = 0) -> TopicPartition | None:
-    """Return the same, with the text that was committed beside it."""
-    try:
-        [found] = consumer.committed([TopicPartition(topic, partition)], timeout=METADATA_TIMEOUT_S)
-    except KafkaException as error:
-        raise unreachable(error) from error
-    return None if found.offset == OFFSET_INVALID else found
 
 
 def unreachable(error: KafkaException) -> ServiceUnreachable:

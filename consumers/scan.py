@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
-from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable, watermarks
+from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable
+from consumers.offsets import offsets_since, watermarks
 
 _BATCH: Final = 1000
 _METADATA_TIMEOUT_S: Final = 6.0
@@ -72,12 +73,8 @@ def first_offset_at(cluster: Cluster, name: str, moment_ms: int) -> int:
     """
     with reader(cluster) as consumer:
         topic = _existing(consumer, cluster, name)
-        asked = TopicPartition(topic, 0, moment_ms)
-        try:
-            [found] = consumer.offsets_for_times([asked], timeout=_METADATA_TIMEOUT_S)
-        except KafkaException as error:
-            raise unreachable(error) from error
-        return found.offset if found.offset >= 0 else watermarks(consumer, topic)[1]
+        found = offsets_since(consumer, {(topic, 0): moment_ms})[(topic, 0)]
+        return watermarks(consumer, topic)[1] if found is None else found
 
 
 def ends(cluster: Cluster, names: list[str]) -> dict[str, int | None]:

@@ -6,7 +6,8 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.cluster import Cluster
-from consumers.kafka import admin_client, committed, consumer_config, unreachable
+from consumers.kafka import admin_client, consumer_config, unreachable
+from consumers.offsets import committed
 from consumers.scan import scan
 from consumers.waiting import Wait, from_text
 from events.identifiers import AccountName

@@ -12,7 +12,8 @@ from accounts.snapshot import dump, load
 from accounts.state import AccountState
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.evolve_code import evolve_code
-from consumers.kafka import consume_batch, offset_of, watermarks
+from consumers.kafka import consume_batch, offset_of
+from consumers.offsets import watermarks
 from events.account import AccountOpened
 from events.codec import Codec, Undecodable, expect
 from events.identifiers import AccountName

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not re-exported
     ConfigResource,
     NewTopic,
@@ -15,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, not
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import admin_client
+from consumers.offsets import watermarks
 from events.identifiers import AccountName
 from events.topics import FOREVER, Keeps, Topic, topics_for
 
@@ -178,13 +178,8 @@ def _first_offsets(bootstrap_servers: str, names: list[str]) -> dict[str, int]:
     consumer = Consumer(
         {"bootstrap.servers": bootstrap_servers, "group.id": "dispatcher-topics", "log_level": 0}
     )
-
-    def first_offset(name: str) -> int:
-        low: int = consumer.get_watermark_offsets(TopicPartition(name, 0), timeout=TIMEOUT_S)[0]
-        return low
-
     try:
-        return {name: _ask(partial(first_offset, name)) for name in names}
+        return {name: watermarks(consumer, name)[0] for name in names}
     finally:
         consumer.close()
 

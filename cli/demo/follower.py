@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, TopicPartition
 from accounts.evolve import evolve
 from accounts.state import AccountState
 from consumers.cluster import Cluster
-from consumers.kafka import consume_batch, consumer_config, end_offset, offset_of
+from consumers.kafka import consume_batch, consumer_config, offset_of
+from consumers.offsets import end_offset
 from events.catalog import LOG_EVENTS, AnyEvent
 from events.codec import Codec
 from events.decision import RecommendationDeclined, RecommendationFailed

@@ -6,8 +6,9 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.errors import ServiceUnreachable
-from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable, watermarks
+from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable
 from consumers.logs import get_log
+from consumers.offsets import watermarks
 from events.identifiers import AccountName
 from events.topics import commands_of
 

@@ -42,8 +42,9 @@ from consumers.dispatcher.tenure import Tenure
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
 from consumers.foreign import HALTING
 from consumers.health import Heartbeat
-from consumers.kafka import committed_offset, consume_batch, consumer_config, end_offset, names
+from consumers.kafka import consume_batch, consumer_config, names
 from consumers.logs import get_log
+from consumers.offsets import committed_offset, end_offset
 from consumers.settings import AccountSettings
 from events.order import ExecutionMode
 from events.topics import RECOMMENDATIONS

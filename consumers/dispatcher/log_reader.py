@@ -11,15 +11,9 @@ from accounts.state import AccountState
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.evolve_code import evolve_code
-from consumers.kafka import (
-    consume_batch,
-    consumer_config,
-    high_watermark,
-    offset_of,
-    unreachable,
-    watermarks,
-)
+from consumers.kafka import consume_batch, consumer_config, offset_of, unreachable
 from consumers.logs import get_log
+from consumers.offsets import high_watermark, watermarks
 from consumers.snapshots import SnapshotIgnored, newest_snapshot, usable_state
 from events.account import AccountOpened
 from events.catalog import LOG_EVENTS, AnyEvent, LogEvent

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer
 
 from brokers.broker import BrokerAccount
 from consumers.dispatcher.decider import Decider
 from consumers.errors import ConfigurationError
-from consumers.kafka import METADATA_TIMEOUT_S, unreachable, watermarks
+from consumers.offsets import offsets_since, watermarks
 from consumers.settings import AccountSettings, limits_json
 from events import roles
 from events.account import AccountOpened, DispatcherStarted, DispatcherStopped
@@ -105,12 +105,9 @@ def start_offset(
         return end
     if start_from == "earliest":
         return first
-    asked = TopicPartition(topic, 0, int(start_from.timestamp() * 1000))
-    try:
-        [found] = consumer.offsets_for_times([asked], timeout=METADATA_TIMEOUT_S)
-    except KafkaException as error:
-        raise unreachable(error) from error
-    return found.offset if found.offset >= 0 else end
+    place = (topic, 0)
+    found = offsets_since(consumer, {place: int(start_from.timestamp() * 1000)})[place]
+    return end if found is None else found
 
 
 def account_opened(

@@ -23,6 +23,7 @@ from consumers.kafka import (
     partition_of,
     unreachable,
 )
+from consumers.offsets import once_led
 
 TIMEOUT_S: Final = 6.0
 
@@ -58,7 +59,8 @@ class Offsets:
         if not asked:
             return {}
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        try:
+
+        def answered() -> dict[str, int]:
             answers = self._admin.list_offsets(
                 asked, isolation_level=level, request_timeout=TIMEOUT_S
             )
@@ -66,6 +68,9 @@ class Offsets:
                 self._cluster.plain(place.topic): answer.result().offset
                 for place, answer in answers.items()
             }
+
+        try:
+            return once_led(answered, look_again=lambda: self._admin.list_topics(timeout=TIMEOUT_S))
         except KafkaException as error:
             raise unreachable(error) from error
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
-from consumers.kafka import high_watermark
+from consumers.offsets import high_watermark
 from consumers.scan import scan
 from events.account import AccountOpened, LegacyExecutionImported
 from events.codec import Codec, Undecodable

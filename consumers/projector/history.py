@@ -12,13 +12,12 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import (
-    METADATA_TIMEOUT_S,
     consume_batch,
     consumer_config,
     partition_of,
     unreachable,
-    watermarks,
 )
+from consumers.offsets import offsets_since, watermarks
 from consumers.projector.reading import record_of
 from events.codec import Codec
 from events.projection import ProjectionSettled, Settlement
@@ -87,14 +86,12 @@ class History:
         Raises:
             ServiceUnreachable: Kafka does not answer.
         """
-        asked = [self._place(place, int(moment.timestamp() * 1000)) for place in ends]
-        try:
-            found = self._consumer.offsets_for_times(asked, timeout=METADATA_TIMEOUT_S)
-        except KafkaException as error:
-            raise unreachable(error) from error
-        places = {(self._cluster.plain(one.topic), one.partition): one.offset for one in found}
+        moment_ms = int(moment.timestamp() * 1000)
+        real = {(self._cluster.topic(name), number): (name, number) for name, number in ends}
+        found = offsets_since(self._consumer, dict.fromkeys(real, moment_ms))
         return {
-            place: min(at, ends[place]) if at >= 0 else ends[place] for place, at in places.items()
+            real[place]: ends[real[place]] if at is None else min(at, ends[real[place]])
+            for place, at in found.items()
         }
 
     def read(self, start: Offsets, target: Mapping[Partition, int]) -> Generator[Chunk, None, None]:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.cluster import Cluster
-from consumers.kafka import Batch, consume_batch, consumer_config, sentence, watermarks
+from consumers.kafka import Batch, consume_batch, consumer_config, sentence
 from consumers.logs import get_log
+from consumers.offsets import watermarks
 from projections.checkpoints import Offsets, Partition
 
 

@@ -9,6 +9,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it 
 
 from consumers.cluster import Cluster
 from consumers.kafka import METADATA_TIMEOUT_S, admin_client, offset_of, partition_of, unreachable
+from consumers.offsets import once_led
 from events.codec import Codec
 from events.envelope import Origin
 from events.quick import quick
@@ -40,19 +41,20 @@ def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[
     """
     admin = admin_client(cluster.bootstrap_servers)
     wanted = list(projections)
-    try:
+
+    def asked() -> list[TopicPartition]:
         topics = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
-        asked = {
-            TopicPartition(name, number): OffsetSpec.latest()  # type: ignore[no-untyped-call] # as it comes
+        return [
+            TopicPartition(name, number)
             for name, topic in topics.items()
             if name.startswith(cluster.prefix)
             and any(projection.reads(cluster.plain(name)) for projection in wanted)
             for number in topic.partitions
-        }
-        if not asked:
-            return {}
+        ]
+
+    def answered() -> dict[Partition, int]:
         answers = admin.list_offsets(
-            asked,
+            {place: OffsetSpec.latest() for place in places},  # type: ignore[no-untyped-call] # as it comes
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=METADATA_TIMEOUT_S,
         )
@@ -60,6 +62,10 @@ def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[
             (cluster.plain(place.topic), place.partition): answer.result().offset
             for place, answer in answers.items()
         }
+
+    try:
+        places = asked()
+        return once_led(answered, look_again=asked) if places else {}
     except KafkaException as error:
         raise unreachable(error) from error
 

@@ -1,0 +1,171 @@
+"""Questions about a topic's offsets, asked again while a partition's leader changes."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeAlias, TypeVar
+
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
+
+from consumers.errors import ServiceUnreachable
+from consumers.kafka import CONNECTED_AT_ONCE, METADATA_TIMEOUT_S, admin_client, unreachable
+
+Place: TypeAlias = tuple[str, int]
+"""A topic, by its real name, and a partition of it."""
+
+_T = TypeVar("_T")
+_PAUSE_S: Final = 0.05
+_MADE_S: Final = 1.0
+"""How long a topic may be unknown: nodes hear of a new one some milliseconds after it is made."""
+
+_LEADER_CHANGED: Final = frozenset(
+    {
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+    }
+)
+_UNKNOWN: Final = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 -- public codes that start with an underscore
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 -- as above
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+
+
+def end_offset(consumer: Consumer, topic: str, partition: int = 0) -> int:
+    """Return where the next committed record would be read: the last stable offset.
+
+    Raises:
+        ServiceUnreachable: Kafka did not answer within 10 s.
+    """
+    return watermarks(consumer, topic, partition)[1]
+
+
+def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
+    """Return the first offset kept and the end as `end_offset` means it; errors likewise."""
+    place = TopicPartition(topic, partition)
+
+    def asked() -> tuple[int, int]:
+        low, high = consumer.get_watermark_offsets(place, timeout=METADATA_TIMEOUT_S)
+        return low, high
+
+    try:
+        # A question about offsets, unlike a fetch, does not make librdkafka look for the leader
+        # again: after Kafka was restarted, or stood still, it would be refused for ever.
+        return once_led(
+            asked, look_again=lambda: consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S)
+        )
+    except KafkaException as error:
+        raise unreachable(error) from error
+
+
+def offsets_since(consumer: Consumer, moments_ms: dict[Place, int]) -> dict[Place, int | None]:
+    """Return each partition's first offset that was written at its moment (Unix ms) or later.
+
+    None where nothing was. A partition's own refusal is an error, never an offset.
+
+    Raises:
+        ServiceUnreachable: Kafka did not answer within 10 s.
+    """
+    asked = [TopicPartition(*place, moment) for place, moment in moments_ms.items()]
+
+    def answered() -> list[TopicPartition]:
+        found = consumer.offsets_for_times(asked, timeout=METADATA_TIMEOUT_S)
+        for one in found:
+            if one.error is not None:
+                raise KafkaException(one.error)
+        return found
+
+    def look() -> None:
+        for topic in {topic for topic, _ in moments_ms}:
+            consumer.list_topics(topic, timeout=METADATA_TIMEOUT_S)
+
+    try:
+        found = once_led(answered, look_again=look)
+    except KafkaException as error:
+        raise unreachable(error) from error
+    return {(one.topic, one.partition): one.offset if one.offset >= 0 else None for one in found}
+
+
+def once_led(ask: Callable[[], _T], look_again: Callable[[], object]) -> _T:
+    """Return the answer to `ask`, asked again for up to 10 s while the leader changes.
+
+    A partition that was just made, or whose leader just changed, is refused by the node that
+    leads it until that node has heard so itself; `look_again` reads Kafka's layout anew. One that
+    is not known at all is asked for again for a second.
+
+    Raises:
+        KafkaException: Any other refusal, or this one to the end.
+    """
+    begun = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if time.monotonic() - begun > _patience_s(error.args[0].code()):
+                raise
+        time.sleep(_PAUSE_S)
+        look_again()
+
+
+def _patience_s(code: int) -> float:
+    if code in _LEADER_CHANGED:
+        return METADATA_TIMEOUT_S
+    return _MADE_S if code in _UNKNOWN else -1.0
+
+
+def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> int:
+    """Return where the next record goes, open transactions included.
+
+    A `read_committed` consumer's own answer ends before the first open transaction. Asked by a
+    client of its own each time: one that lives long would go on asking a leader of the past.
+
+    Raises:
+        ServiceUnreachable: Kafka did not answer within 10 s.
+    """
+    place = TopicPartition(topic, partition)
+    admin = admin_client(bootstrap_servers, **CONNECTED_AT_ONCE)
+
+    def look() -> object:
+        # Asked before it has a connection, a client asks again after 3 s: one in ten did.
+        return admin.list_topics(topic, timeout=METADATA_TIMEOUT_S)
+
+    def asked() -> int:
+        answers = admin.list_offsets(
+            {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=METADATA_TIMEOUT_S,
+        )
+        offset: int = answers[place].result(METADATA_TIMEOUT_S).offset
+        return offset
+
+    try:
+        look()
+        return once_led(asked, look_again=look)
+    except (KafkaException, TimeoutError) as error:
+        raise ServiceUnreachable(f"Kafka does not answer: {error}; is it running?") from error
+
+
+def committed_offset(consumer: Consumer, topic: str, partition: int = 0) -> int | None:
+    """Return the group's committed offset, None when it has none; errors as `end_offset`."""
+    found = committed(consumer, topic, partition)
+    return None if found is None else found.offset
+
+
+def committed(consumer: Consumer, topic: str, partition: int = 0) -> TopicPartition | None:
+    """Return the same, with the text that was committed beside it."""
+    try:
+        [found] = consumer.committed([TopicPartition(topic, partition)], timeout=METADATA_TIMEOUT_S)
+    except KafkaException as error:
+        raise unreachable(error) from error
+    return None if found.offset == OFFSET_INVALID else found
