@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -213,6 +214,10 @@ def _fill(ground: Ground, count: int) -> None:
     Publisher(ground, RECOMMENDATIONS.name).append(
         one for cycle in range(-(-each // 8)) for one in cycle_of_advice(cycle)
     )
-    for name in ground.accounts:
-        account = AccountName(name)
-        Publisher(ground, log_of(account).name).append(history(account, each))
+    with ProcessPoolExecutor(_PROCESSES, get_context("spawn")) as pool:
+        list(pool.map(partial(_append, ground, each), ground.accounts))
+
+
+def _append(ground: Ground, count: int, name: str) -> None:
+    account = AccountName(name)
+    Publisher(ground, log_of(account).name).append(history(account, count))

@@ -17,7 +17,7 @@ from events.order import (
 from tests.dispatcher.held_dispatcher import Trouble
 from tests.dispatcher.world import World, ends, fresh_advice
 
-QUICK = "session_timeout_ms = 2500\nsubmit_window_ms = 1000\nanswer_within_ms = 1400"
+QUICK = "session_timeout_ms = 6000\nsubmit_window_ms = 2500\nanswer_within_ms = 3000"
 STORIES: Sequence[tuple[Trouble, list[type[LogEvent]]]] = (
     (
         Trouble.BREAKS_AFTER_ACCEPTING,

@@ -29,7 +29,7 @@ from consumers.projector.verify import verify
 from consumers.seats import decided_to, seat_of
 from consumers.settings import Settings, load_settings
 from consumers.topics_admin import check_topics
-from events.account import LegacyExecutionImported
+from events.account import DispatcherStarted, LegacyExecutionImported
 from events.author import Author
 from events.catalog import LogEvent
 from events.identifiers import AccountName
@@ -292,7 +292,7 @@ def test_a_dispatcher_that_starts_meanwhile_waits_until_all_is_imported(
                 assert started[0].process.poll() is None, started[0].said()
 
     _, done = imported(world, dsn, all_into(account), start_one)
-    await_seat(world, account, started[0])
+    world.await_log(account, lambda events: isinstance(events[-1], DispatcherStarted))
     started[0].send(signal.SIGTERM)
 
     assert started[0].exit_code() == 0
