@@ -33,7 +33,7 @@ WHERE ({was}) IS DISTINCT FROM ({now})
 """  # noqa: S608 -- names from this folder's own row types, never from data
 
 
-_GONE: Final = """;
+_GONE: Final = """
 DELETE FROM account_positions AS p
 USING stage_account_state AS s
 WHERE p.account_name = s.account_name
@@ -52,17 +52,21 @@ ACCOUNTS: Final = Projection(
         Stage(
             name="stage_account_state",
             row=AccountStateRow,
-            merge=_replace("account_state", "stage_account_state", AccountStateRow, "account_name")
-            + _GONE,
+            merges=(
+                _replace("account_state", "stage_account_state", AccountStateRow, "account_name"),
+                _GONE,
+            ),
         ),
         Stage(
             name="stage_account_positions",
             row=PositionRow,
-            merge=_replace(
-                "account_positions",
-                "stage_account_positions",
-                PositionRow,
-                "account_name, symbol",
+            merges=(
+                _replace(
+                    "account_positions",
+                    "stage_account_positions",
+                    PositionRow,
+                    "account_name, symbol",
+                ),
             ),
         ),
     ),

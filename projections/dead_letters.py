@@ -87,12 +87,14 @@ DEAD_LETTERS: Final = Projection(
         Stage(
             name="stage_dead_letters",
             row=DeadLetterRow,
-            merge=keep_first(
-                "dead_letters",
-                "stage_dead_letters",
-                DeadLetterRow,
-                key=("log_topic", "log_partition", "log_offset"),
-                order="log_offset",
+            merges=(
+                keep_first(
+                    "dead_letters",
+                    "stage_dead_letters",
+                    DeadLetterRow,
+                    key=("log_topic", "log_partition", "log_offset"),
+                    order="log_offset",
+                ),
             ),
         ),
     ),

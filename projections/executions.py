@@ -32,22 +32,23 @@ from projections.stage import OtherHalf, Row, Stage, keep_first
 _INTENTS: Final = Stage(
     name="stage_order_intents",
     row=OrderIntentRow,
-    merge=keep_first(
-        "dispatch_orders",
-        "stage_order_intents",
-        OrderIntentRow,
-        key=("account_name", "client_order_id"),
-        order="log_offset",
-        other=OtherHalf(
-            columns={
-                "state": "coalesce(told.state, 'intended')",
-                "state_at": "told.state_at",
-                "state_precedence": "told.state_precedence",
-                "detail": "told.detail",
-                "broker_order_id": "named.broker_order_id",
-                "filled_quantity": "coalesce(filled.quantity, 0)",
-            },
-            joins="""
+    merges=(
+        keep_first(
+            "dispatch_orders",
+            "stage_order_intents",
+            OrderIntentRow,
+            key=("account_name", "client_order_id"),
+            order="log_offset",
+            other=OtherHalf(
+                columns={
+                    "state": "coalesce(told.state, 'intended')",
+                    "state_at": "told.state_at",
+                    "state_precedence": "told.state_precedence",
+                    "detail": "told.detail",
+                    "broker_order_id": "named.broker_order_id",
+                    "filled_quantity": "coalesce(filled.quantity, 0)",
+                },
+                joins="""
 LEFT JOIN (
     SELECT DISTINCT ON (account_name, client_order_id)
         account_name, client_order_id, state, state_at, state_precedence, detail
@@ -64,6 +65,7 @@ LEFT JOIN (
     FROM stage_fills
     GROUP BY account_name, client_order_id
 ) AS filled USING (account_name, client_order_id)""",
+            ),
         ),
     ),
 )
@@ -71,7 +73,8 @@ LEFT JOIN (
 _STATES: Final = Stage(
     name="stage_order_states",
     row=OrderStateRow,
-    merge="""
+    merges=(
+        """
 INSERT INTO dispatch_orders AS t (
     account_name, client_order_id, recommendation_id, leg,
     state, state_at, state_precedence, detail
@@ -86,8 +89,9 @@ ON CONFLICT (account_name, client_order_id) DO UPDATE SET
     state_at = excluded.state_at,
     state_precedence = excluded.state_precedence,
     detail = excluded.detail
-WHERE t.state_precedence IS NULL OR excluded.state_precedence > t.state_precedence;
-
+WHERE t.state_precedence IS NULL OR excluded.state_precedence > t.state_precedence
+""",
+        """
 UPDATE dispatch_orders AS o
 SET broker_order_id = told.broker_order_id
 FROM (
@@ -99,6 +103,7 @@ WHERE o.account_name = told.account_name
   AND o.client_order_id = told.client_order_id
   AND (o.broker_order_id IS NULL OR o.broker_order_id < told.broker_order_id)
 """,
+    ),
 )
 
 _DROP_WHAT_WAS_TOLD_TWICE: Final = """
@@ -117,15 +122,16 @@ WHERE (told.account_name, told.client_order_id) IN (
 _FILLS: Final = Stage(
     name="stage_fills",
     row=FillRow,
-    merge=keep_first(
-        "dispatch_fills",
-        "stage_fills",
-        FillRow,
-        key=("account_name", "client_order_id", "fill_key"),
-        order="log_offset",
-    )
-    + ";"
-    + _DROP_WHAT_WAS_TOLD_TWICE,
+    merges=(
+        keep_first(
+            "dispatch_fills",
+            "stage_fills",
+            FillRow,
+            key=("account_name", "client_order_id", "fill_key"),
+            order="log_offset",
+        ),
+        _DROP_WHAT_WAS_TOLD_TWICE,
+    ),
 )
 
 _DERIVE: Final = """

@@ -186,23 +186,27 @@ FAILURES: Final = Projection(
         Stage(
             name="stage_failures",
             row=FailureRow,
-            merge=keep_first(
-                "dispatch_failures",
-                "stage_failures",
-                FailureRow,
-                key=("event_id",),
-                order="log_offset",
+            merges=(
+                keep_first(
+                    "dispatch_failures",
+                    "stage_failures",
+                    FailureRow,
+                    key=("event_id",),
+                    order="log_offset",
+                ),
             ),
         ),
         Stage(
             name="stage_settlements",
             row=SettlementRow,
-            merge=keep_first(
-                "dispatch_failures",
-                "stage_settlements",
-                SettlementRow,
-                key=("event_id",),
-                order="settled_offset",
+            merges=(
+                keep_first(
+                    "dispatch_failures",
+                    "stage_settlements",
+                    SettlementRow,
+                    key=("event_id",),
+                    order="settled_offset",
+                ),
             ),
         ),
     ),

@@ -70,12 +70,14 @@ LEGACY: Final = Projection(
         Stage(
             name="stage_legacy_executions",
             row=LegacyExecutionRow,
-            merge=keep_first(
-                "legacy_executions",
-                "stage_legacy_executions",
-                LegacyExecutionRow,
-                key=("account_name", "execution_id"),
-                order="log_offset",
+            merges=(
+                keep_first(
+                    "legacy_executions",
+                    "stage_legacy_executions",
+                    LegacyExecutionRow,
+                    key=("account_name", "execution_id"),
+                    order="log_offset",
+                ),
             ),
         ),
     ),

@@ -109,12 +109,14 @@ RECOMMENDATIONS: Final = Projection(
         Stage(
             name="stage_recommendations",
             row=RecommendationRow,
-            merge=keep_first(
-                "dispatch_recommendations",
-                "stage_recommendations",
-                RecommendationRow,
-                key=("id",),
-                order="log_offset",
+            merges=(
+                keep_first(
+                    "dispatch_recommendations",
+                    "stage_recommendations",
+                    RecommendationRow,
+                    key=("id",),
+                    order="log_offset",
+                ),
             ),
         ),
     ),

@@ -92,19 +92,27 @@ RUNS: Final = Projection(
         Stage(
             name="stage_runs_started",
             row=RunStartedRow,
-            merge=keep_first(
-                "dispatcher_runs", "stage_runs_started", RunStartedRow, key=_KEY, order="log_offset"
+            merges=(
+                keep_first(
+                    "dispatcher_runs",
+                    "stage_runs_started",
+                    RunStartedRow,
+                    key=_KEY,
+                    order="log_offset",
+                ),
             ),
         ),
         Stage(
             name="stage_runs_stopped",
             row=RunStoppedRow,
-            merge=keep_first(
-                "dispatcher_runs",
-                "stage_runs_stopped",
-                RunStoppedRow,
-                key=_KEY,
-                order="stopped_offset",
+            merges=(
+                keep_first(
+                    "dispatcher_runs",
+                    "stage_runs_stopped",
+                    RunStoppedRow,
+                    key=_KEY,
+                    order="stopped_offset",
+                ),
             ),
         ),
     ),

@@ -35,15 +35,16 @@ _SQL_TYPES: Final[dict[object, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Where rows of one type wait, inside a transaction, to be merged by `merge` (SQL).
+    """Where rows of one type wait, inside a transaction, to be merged by `merges` (SQL), in turn.
 
-    `name` is the temporary table's. Merges name their tables without a schema, so that the same
-    text fills another set of tables under another ``search_path``.
+    `name` is the temporary table's, or what rows are called that come as parameters. Merges name
+    their tables without a schema, so that the same text fills another set of tables under another
+    ``search_path``.
     """
 
     name: str
     row: type[Row]
-    merge: str
+    merges: tuple[str, ...]
 
     def create_sql(self) -> str:
         """Return the SQL that creates the temporary table, once per connection.
@@ -56,6 +57,11 @@ class Stage:
     def columns_sql(self) -> str:
         """Return the columns and their types, as ``CREATE TABLE`` takes them."""
         return ", ".join(f"{name} {kind}" for name, kind in sql_types(self.row))
+
+    def told_sql(self) -> str:
+        """Return a common table expression of the stage's name, of what `array_texts` returns."""
+        columns = ", ".join(f"%s::{kind}[]" for _, kind in sql_types(self.row))
+        return f"{self.name} ({columns_of(self.row)}) AS (SELECT * FROM unnest({columns}))"  # noqa: S608 -- as below
 
     def copy_sql(self) -> str:
         """Return the COPY statement that `copy_text` is meant for."""

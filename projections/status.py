@@ -116,22 +116,23 @@ def _client_order_id(event: Readable) -> str | None:
 _DECISIONS: Final = Stage(
     name="stage_decisions",
     row=DecisionRow,
-    merge=keep_first(
-        "recommendation_status",
-        "stage_decisions",
-        DecisionRow,
-        key=("recommendation_id", "account_name"),
-        order="decision_offset",
-        other=OtherHalf(
-            columns={
-                "status": "coalesce(told.status, 'pending')",
-                "status_at": "told.status_at",
-                "status_offset": "told.status_offset",
-                "status_precedence": "told.status_precedence",
-                "failure_reason": "told.failure_reason",
-                "client_order_id": "told.client_order_id",
-            },
-            joins="""
+    merges=(
+        keep_first(
+            "recommendation_status",
+            "stage_decisions",
+            DecisionRow,
+            key=("recommendation_id", "account_name"),
+            order="decision_offset",
+            other=OtherHalf(
+                columns={
+                    "status": "coalesce(told.status, 'pending')",
+                    "status_at": "told.status_at",
+                    "status_offset": "told.status_offset",
+                    "status_precedence": "told.status_precedence",
+                    "failure_reason": "told.failure_reason",
+                    "client_order_id": "told.client_order_id",
+                },
+                joins="""
 LEFT JOIN (
     SELECT DISTINCT ON (recommendation_id, account_name)
         recommendation_id, account_name, status, status_at, status_offset, status_precedence,
@@ -139,6 +140,7 @@ LEFT JOIN (
     FROM stage_statuses
     ORDER BY recommendation_id, account_name, status_precedence DESC
 ) AS told USING (recommendation_id, account_name)""",
+            ),
         ),
     ),
 )
@@ -146,7 +148,8 @@ LEFT JOIN (
 _STATUSES: Final = Stage(
     name="stage_statuses",
     row=StatusRow,
-    merge="""
+    merges=(
+        """
 INSERT INTO recommendation_status AS t (
     recommendation_id, account_name, status, status_at, status_offset, status_precedence,
     failure_reason, client_order_id
@@ -165,6 +168,7 @@ ON CONFLICT (recommendation_id, account_name) DO UPDATE SET
     client_order_id = excluded.client_order_id
 WHERE t.status_precedence IS NULL OR excluded.status_precedence > t.status_precedence
 """,
+    ),
 )
 
 STATUS: Final = Projection(

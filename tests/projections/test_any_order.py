@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.identifiers import AccountName, Leg
 from events.order import Side
-from projections.apply import merge, render, rows_of
+from projections.apply import FEW, merge, render, rows_of
 from projections.catalog import PROJECTIONS
 from projections.projection import Projection
 from projections.record import Record
@@ -218,3 +218,23 @@ def test_rows_that_are_finished_without_a_merge_are_those_of_the_merges(
     stream = log.records()
 
     assert applied(dsn, cut(data.draw, stream), EVENT_BY_EVENT) == merged(dsn, [stream])
+
+
+def test_rows_that_are_told_and_rows_that_are_staged_come_out_alike(dsn: str) -> None:
+    # given: an account that lived through everything, so often that its rows are many
+    log = Log(AccountName("tiny"))
+    for number in range(1, 10 * FEW):
+        LIVES[number % len(LIVES)](log, number)
+    stream = log.records()
+    few = [stream[start : start + FEW // 5] for start in range(0, len(stream), FEW // 5)]
+    for projection in EVENT_BY_EVENT:
+        many = render(projection, all_rows(projection, stream))
+        assert all(isinstance(text, bytes) for text in many.values())
+        assert not any(
+            isinstance(text, bytes)
+            for batch in few
+            for text in render(projection, all_rows(projection, batch)).values()
+        )
+
+    # when / then
+    assert merged(dsn, few) == merged(dsn, [stream])
