@@ -13,11 +13,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Refused
 from consumers.projector.building import RebuildSettings
-from consumers.projector.finishing import Rebuilt
+from consumers.projector.finishing import OnProgress, Rebuilt
 from consumers.projector.rebuild import discard, rebuild
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.verify import verify
@@ -46,7 +47,11 @@ def world(cluster: Cluster, codec: Codec, database: str) -> World:
     return world
 
 
-def rebuilt(world: World, *projections: Projection) -> list[Rebuilt]:
+def rebuilt(
+    world: World,
+    *projections: Projection,
+    on_progress: OnProgress = lambda _phase, _done, _total: None,
+) -> list[Rebuilt]:
     settings = RebuildSettings(
         cluster=world.cluster,
         postgres_dsn=world.database,
@@ -54,7 +59,7 @@ def rebuilt(world: World, *projections: Projection) -> list[Rebuilt]:
         by="somebody",
         now=lambda: NOW,
     )
-    return rebuild(settings, world.codec, projections or PROJECTIONS)
+    return rebuild(settings, world.codec, projections or PROJECTIONS, on_progress)
 
 
 def is_verified(world: World) -> bool:
@@ -271,6 +276,38 @@ def test_tables_that_came_back_empty_are_full_again_and_names_are_what_they_were
     assert done.rows_changed == 60
     assert content(world.database) == before
     assert names(world.database) == named
+
+
+def test_where_a_row_of_empty_tables_is_held_on_to_all_is_left_to_the_swap(world: World) -> None:
+    # given: empty tables, and somebody who has written one of their rows and does not commit
+    world.write(traded("tiny", 3))
+    world.catch_up()
+    before = content(world.database)
+    with psycopg.connect(world.database) as holder:
+        [fill] = holder.execute(
+            "SELECT to_jsonb(f) FROM dispatch_fills AS f WHERE recommendation_id = 2"
+        ).fetchone() or [None]
+        holder.commit()
+        run(world.database, f"TRUNCATE {', '.join(EXECUTIONS.tables)}")
+        holder.execute(
+            "INSERT INTO dispatch_fills SELECT * FROM jsonb_populate_record("
+            "NULL::dispatch_fills, %s)",
+            [Jsonb(fill)],
+        )
+        seen: list[list[tuple[str, int]]] = []
+
+        def let_go_before_the_swap(phase: str, _done: int, _total: int) -> None:
+            if phase.startswith("swapping") and not seen:
+                seen.append(executed(world.database))
+                holder.rollback()
+
+        # when
+        [done] = rebuilt(world, EXECUTIONS, on_progress=let_go_before_the_swap)
+
+    # then: nothing was filled beforehand, and everything is there
+    assert seen == [[]]
+    assert done.rows_changed == 9
+    assert content(world.database) == before
 
 
 def test_empty_tables_stay_empty_where_it_would_park_what_is_not_parked(world: World) -> None:
