@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 from bench.ground import Ground, Publisher
 from bench.process import TaskFailedError, answer, run_task, running_task
@@ -40,6 +41,9 @@ def beside_traffic(name: str, ground: Ground, told: dict[str, Any], dsn: str) ->
         with _appending(ground) as appended, _reading(dsn) as reader:
             _killed_half_way(told, dsn)
             done = run_task("rebuild", **told, dsn=dsn)
+        with _appending(ground):
+            _empty(dsn)
+            refilled = run_task("rebuild", **told, dsn=dsn)
         projector.send_signal(signal.SIGTERM)
         projector.wait(60)
     run_task("project", **told, dsn=dsn, projections=[one.name for one in PROJECTIONS])
@@ -58,6 +62,9 @@ def beside_traffic(name: str, ground: Ground, told: dict[str, Any], dsn: str) ->
             unit="ms",
             value=1e3 * percentile(reader.waits, share),
         )
+    longest = max(refilled["swaps_ms"])
+    yield Figure(name=f"{name}.live.emptied.seconds", unit="s", value=refilled["seconds"])
+    yield Figure(name=f"{name}.live.emptied.swap.longest", unit="ms", value=longest)
     yield Figure(name=f"{name}.live.differing", unit="rows", value=found["differing"])
 
 
@@ -98,6 +105,15 @@ def _killed_half_way(told: dict[str, Any], dsn: str) -> None:
                 process.kill()
                 return
     raise TaskFailedError("the rebuild had ended before it could be killed")
+
+
+def _empty(dsn: str) -> None:
+    """Do what somebody does who drops all tables and has them made again."""
+    tables = sql.SQL(", ").join(
+        sql.Identifier(table) for one in PROJECTIONS for table in one.tables
+    )
+    with psycopg.connect(dsn) as connection:
+        connection.execute(sql.SQL("TRUNCATE {}").format(tables))
 
 
 @contextmanager
