@@ -22,7 +22,8 @@ from consumers.dispatcher import life
 from consumers.dispatcher.process import run_dispatcher, stop_on_signals
 from consumers.dispatcher.seat import Record, Seat
 from consumers.kafka import consume_batch, consumer_config, offset_of
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS, log_of
 

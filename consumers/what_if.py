@@ -29,7 +29,7 @@ from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import MarketAtHand
 from consumers.dispatcher.opening import account_opened
 from consumers.dispatcher.outcomes import Fact, Reported, WasRefused, Writer, events_of
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from consumers.what_if_market import SeenMarket
 from consumers.what_if_past import Past
 from events import roles

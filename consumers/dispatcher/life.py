@@ -45,7 +45,7 @@ from consumers.health import Heartbeat
 from consumers.kafka import consume_batch, consumer_config, names
 from consumers.logs import get_log
 from consumers.offsets import committed_offset, end_offset
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from events.order import ExecutionMode
 from events.topics import RECOMMENDATIONS
 

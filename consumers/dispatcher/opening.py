@@ -12,7 +12,8 @@ from brokers.broker import BrokerAccount
 from consumers.dispatcher.decider import Decider
 from consumers.errors import ConfigurationError
 from consumers.offsets import offsets_since, watermarks
-from consumers.settings import AccountSettings, limits_json
+from consumers.settings_account import AccountSettings
+from consumers.settings_hash import limits_json
 from events import roles
 from events.account import AccountOpened, DispatcherStarted, DispatcherStopped
 from events.author import Author

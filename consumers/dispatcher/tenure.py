@@ -31,7 +31,7 @@ from consumers.dispatcher.submit_gate import Holder
 from consumers.dispatcher.waiting import Waiting
 from consumers.kafka import Batch, consume_batch
 from consumers.logs import get_log
-from consumers.settings import TuningSettings
+from consumers.settings_account import TuningSettings
 
 BUSY_WAIT_S: Final = 0.005
 """How long the loop waits for the broker before it looks at Kafka again."""

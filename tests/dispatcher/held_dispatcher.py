@@ -30,7 +30,8 @@ from consumers.dispatcher.brokerage import wire
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import RejectionClass
 from events.recommendation import RecommendationIssued

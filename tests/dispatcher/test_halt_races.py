@@ -21,7 +21,8 @@ from consumers.clock import Clock, SystemClock
 from consumers.dispatcher import life
 from consumers.dispatcher.process import run_dispatcher
 from consumers.dispatcher.seat import Record, Seat, TransactionAborted
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 from events.account import AccountHalted, AccountResumed
 from events.codec import Codec
 from events.command import CommandKind
