@@ -14,17 +14,9 @@ from accounts.state import OrderStatus as Standing
 from brokers.broker import Broker, OrderReport, OrderRequest, OrderStatus
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
+from consumers.dispatcher.facts import Fact, IsUnclear, KeyRefused, NeverSent, Reported, WasRefused
 from consumers.dispatcher.legs import events_of_family, family_of, own_leg
-from consumers.dispatcher.outcomes import (
-    Fact,
-    IsUnclear,
-    KeyRefused,
-    NeverSent,
-    Reported,
-    WasRefused,
-    Writer,
-    incident,
-)
+from consumers.dispatcher.outcomes import Writer, incident
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.settling import Settling
 from consumers.dispatcher.submit_gate import Level, SubmitGate, Window

@@ -5,7 +5,8 @@ import pytest
 from accounts.limits import LARGE
 from accounts.state import TradingStatus
 from brokers.alpaca.bodies import OrderBody
-from consumers.dispatcher.outcomes import Reported, Writer, events_of
+from consumers.dispatcher.facts import Reported
+from consumers.dispatcher.outcomes import Writer, events_of
 from events.account import AccountReduced
 from events.decision import RecommendationDeclined
 from events.identifiers import ClientOrderId

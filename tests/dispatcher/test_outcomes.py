@@ -14,15 +14,9 @@ from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
 from brokers.errors import OrderRefused
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import SystemClock
+from consumers.dispatcher.facts import Fact, NeverSent, Reported, WasRefused
 from consumers.dispatcher.orders import Orders
-from consumers.dispatcher.outcomes import (
-    Fact,
-    NeverSent,
-    Reported,
-    WasRefused,
-    Writer,
-    events_of,
-)
+from consumers.dispatcher.outcomes import Writer, events_of
 from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
