@@ -10,9 +10,9 @@ from brokers.books import BrokerBooks
 from brokers.broker import OrderStatus
 from brokers.errors import CredentialsRefused
 from consumers.dispatcher.bookkeeping import FIGURES_EVERY, entries
-from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.reconciler import AnotherAccount, Found
 from consumers.dispatcher.reconciling import compare
+from consumers.dispatcher.recording import Outcomes
 from consumers.dispatcher.seat import Record
 from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded, PositionAdjusted
