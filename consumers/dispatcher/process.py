@@ -13,7 +13,8 @@ from consumers.clock import Clock
 from consumers.dispatcher.break_glass import BreakGlass
 from consumers.dispatcher.brokerage import market_of, views_of, wire
 from consumers.dispatcher.decider import Decider
-from consumers.dispatcher.life import Dispatcher, Equipment
+from consumers.dispatcher.equipment import Equipment
+from consumers.dispatcher.life import Dispatcher
 from consumers.dispatcher.opening import Counts
 from consumers.health import Heartbeat
 from consumers.logs import bind_run, get_log
