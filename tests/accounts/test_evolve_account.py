@@ -26,19 +26,17 @@ from tests.builders import (
     RUN,
     a_decline,
     a_failure,
-    a_fill,
     a_halt,
     a_reduction,
     a_resumption,
-    an_acceptance,
     an_account,
     an_adjustment,
     an_author,
-    an_intent,
     an_opening,
     an_option,
     these,
 )
+from tests.order_builders import a_fill, an_acceptance, an_intent
 
 INTENT = an_intent(quantity=10, price=100)
 

@@ -11,22 +11,16 @@ from accounts.state import AccountState, Ends, OrderStatus
 from events.catalog import LogEvent
 from events.identifiers import RecommendationId
 from events.order import OrderIntended, Side
-from tests.builders import (
-    NOW,
-    OPTION_SYMBOL,
+from tests.builders import NOW, OPTION_SYMBOL, a_decline, a_failure, an_account, an_option, these
+from tests.order_builders import (
     a_cancellation,
-    a_decline,
-    a_failure,
     a_fill,
     a_rejection,
     a_resend,
     an_acceptance,
-    an_account,
     an_expiry,
     an_intent,
-    an_option,
     an_unknown_outcome,
-    these,
 )
 
 INTENT = an_intent(quantity=10, price=100)

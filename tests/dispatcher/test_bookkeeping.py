@@ -18,17 +18,10 @@ from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded, PositionAdjusted
 from events.catalog import LogEvent
 from events.order import OrderFilled
-from tests.builders import (
-    NOW,
-    a_cancellation,
-    a_failure,
-    a_fill,
-    a_resumption,
-    an_acceptance,
-    an_account,
-)
+from tests.builders import NOW, a_failure, a_resumption, an_account
 from tests.dispatcher.test_outcomes import INTENT, WRITER, a_report
 from tests.dispatcher.test_reconciling import SYMBOL, books
+from tests.order_builders import a_cancellation, a_fill, an_acceptance
 
 STRANGE = books(held={"TSLA": 1}, cash=Decimal(90), equity=Decimal(91))
 

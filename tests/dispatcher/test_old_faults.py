@@ -11,9 +11,10 @@ from events.account import AccountReduced
 from events.decision import RecommendationDeclined
 from events.identifiers import ClientOrderId
 from events.order import OrderAccepted, OrderFilled
-from tests.builders import NOW, an_account, an_author, an_intent
+from tests.builders import NOW, an_account, an_author
 from tests.dispatcher.held_dispatcher import Hold, Trouble
 from tests.dispatcher.world import World, ends, fresh_advice, intents
+from tests.order_builders import an_intent
 
 INTENT = an_intent()
 ORDER = ClientOrderId(INTENT.terms.client_order_id)

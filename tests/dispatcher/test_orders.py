@@ -24,8 +24,9 @@ from consumers.dispatcher.submitter import THREADS
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import OrderResent
-from tests.builders import NOW, a_halt, an_acceptance, an_author, an_intent, an_opening
+from tests.builders import NOW, a_halt, an_author, an_opening
 from tests.clocks import HandMovedClock
+from tests.order_builders import an_acceptance, an_intent
 
 PATIENCE_S = 10.0
 WRITER = Writer(

@@ -13,8 +13,9 @@ from consumers.dispatcher.settling import (
     TOLD_PAUSE_S_MAX,
     Settling,
 )
-from tests.builders import an_intent, an_opening
+from tests.builders import an_opening
 from tests.clocks import HandMovedClock
+from tests.order_builders import an_intent
 
 [ORDER] = fold([an_opening(), an_intent()]).orders.values()
 

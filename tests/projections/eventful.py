@@ -13,19 +13,8 @@ from projections.accounts import ACCOUNTS
 from projections.engine import Engine
 from projections.record import Record
 from projections.session import Session
-from tests.builders import (
-    ACCOUNT,
-    NOW,
-    RUN,
-    a_decline,
-    a_fill,
-    a_halt,
-    an_author,
-    an_intent,
-    an_opening,
-    an_option,
-    an_unknown_outcome,
-)
+from tests.builders import ACCOUNT, NOW, RUN, a_decline, a_halt, an_author, an_opening, an_option
+from tests.order_builders import a_fill, an_intent, an_unknown_outcome
 from tests.projections.driving import Driver, Failures, rows
 from tests.projections.past import Remembered
 from tests.projections.story import records

@@ -23,17 +23,8 @@ from projections.session import Session
 from projections.verify.accounts import AccountsFold
 from projections.verify.compare import differences
 from tests.accounts.histories import ANY_LOG, EVENTS
-from tests.builders import (
-    ACCOUNT,
-    NOW,
-    OPTION_SYMBOL,
-    RUN,
-    a_decline,
-    a_fill,
-    an_adjustment,
-    an_intent,
-    an_opening,
-)
+from tests.builders import ACCOUNT, NOW, OPTION_SYMBOL, RUN, a_decline, an_adjustment, an_opening
+from tests.order_builders import a_fill, an_intent
 from tests.projections.driving import Driver, Failures, after, rows
 from tests.projections.eventful import (
     EVENTFUL,

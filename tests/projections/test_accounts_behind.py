@@ -11,7 +11,8 @@ from projections.accounts import ACCOUNTS
 from projections.engine import Applied
 from projections.retry import Retried, Retry
 from projections.session import Session
-from tests.builders import NOW, a_fill, an_adjustment
+from tests.builders import NOW, an_adjustment
+from tests.order_builders import a_fill
 from tests.projections.driving import Driver, Failures, after
 from tests.projections.eventful import (
     EVENTFUL,
