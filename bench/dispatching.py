@@ -18,11 +18,12 @@ from brokers.broker import Broker, BrokerAccount
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock
 from consumers.cluster import Cluster
-from consumers.dispatcher import life
+from consumers.dispatcher import seating
 from consumers.dispatcher.process import run_dispatcher, stop_on_signals
 from consumers.dispatcher.seat import Record, Seat
 from consumers.kafka import consume_batch, consumer_config, offset_of
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS, log_of
 
@@ -50,7 +51,7 @@ def watching(on_commit: OnCommit) -> Any:  # noqa: ANN401 -- mock's own type has
             on_commit(records, None if offsets is None else offsets.offset)
             return ends
 
-    return patch.object(life, "Seat", Watched)
+    return patch.object(seating, "Seat", Watched)
 
 
 def dispatch(settings: dict[str, Any], account: str, plan: str) -> None:

@@ -19,7 +19,8 @@ from accounts.limits import LARGE
 from accounts.state import AccountState
 from brokers.broker import OrderRequest, OrderStatus
 from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerms
-from consumers.dispatcher.outcomes import Reported, Writer, events_of
+from consumers.dispatcher.facts import Reported
+from consumers.dispatcher.outcomes import Writer, events_of
 from events import roles
 from events.account import AccountOpened
 from events.author import Author

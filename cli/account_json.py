@@ -8,7 +8,7 @@ from accounts.limit_use import buying_power, limit_uses, ticker_uses
 from accounts.state import AccountState, OpenOrder, Position
 from cli.output import plain
 from consumers.account_facts import AccountFacts
-from consumers.settings import config_hash, limits_json
+from consumers.settings_hash import config_hash, limits_json
 
 
 def account_as_json(facts: AccountFacts) -> dict[str, Any]:

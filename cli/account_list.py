@@ -8,7 +8,7 @@ from cli.commanded_view import next_step
 from cli.output import dollars, moment, print_table, say
 from consumers.account_facts import AccountFacts
 from consumers.seats import Seat
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 
 
 def print_accounts(seen: Sequence[tuple[AccountSettings, AccountFacts | None, str]]) -> None:

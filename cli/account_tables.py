@@ -5,7 +5,8 @@ from typing import Any
 
 from cli.output import dollars, exact, moment, print_json, print_table, say
 from consumers.account_tables import TabledAccount, tabled_accounts
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 
 _ENDS = ("executed", "declined", "rejected", "expired", "failed")
 

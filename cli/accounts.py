@@ -27,7 +27,7 @@ from consumers.account_facts import AccountFacts, account_facts
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import ConfigurationError
 from consumers.health import Heartbeat, health_file
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 
 app = typer.Typer(help="Run accounts; list and show them from their logs.", no_args_is_help=True)
 

@@ -22,7 +22,8 @@ from cli.output import (
 from cli.periods import AsOf, as_of_in_words, point_of_logs
 from cli.waiting import await_account
 from consumers.executions_as_of import executions_as_of
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from consumers.tables import executions
 from projections.executions import EXECUTIONS
 

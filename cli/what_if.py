@@ -15,7 +15,8 @@ from cli.what_if_view import print_answer
 from consumers.account_history import Period
 from consumers.errors import NotFoundError
 from consumers.recorded_advice import recorded_advice
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from consumers.settings_limits import (
     PresentLimits,
     UnclearLimit,

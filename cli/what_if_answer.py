@@ -9,7 +9,7 @@ from accounts.track_record import Summary
 from cli.output import moment
 from consumers.account_history import Period
 from consumers.dispatcher.intake import Incoming
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from consumers.settings_limits import difference
 from consumers.what_if import Comparison
 from consumers.what_if_past import Past

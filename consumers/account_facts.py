@@ -8,7 +8,8 @@ from consumers.account_states import Folded, folded_to_end
 from consumers.as_of import account_as_of
 from consumers.clock import SystemClock
 from consumers.seats import Backlog, Seat, backlog_of, seat_of
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from consumers.settings_limits import PresentLimits, present_limits
 from events.codec import Codec
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from accounts.limits import Limits
 from accounts.special_limits import KEYS, flat
 from consumers.errors import ConfigurationError
-from consumers.settings import AccountSettings, LimitOverrides, limits_json, overridden
+from consumers.settings_account import AccountSettings, LimitOverrides, overridden
+from consumers.settings_hash import limits_json
 from consumers.settings_values import EnvironmentText
 
 _NAMES: Final = tuple(field.name for field in fields(Limits))

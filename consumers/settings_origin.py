@@ -13,7 +13,8 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr
 
 from accounts.special_limits import SpecialLimits, flat
-from consumers.settings import AccountSettings, Settings, load_settings
+from consumers.settings import Settings, load_settings
+from consumers.settings_account import AccountSettings
 from consumers.settings_source import chosen_file, read_tree, variables_by_key
 
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")

@@ -12,7 +12,8 @@ from consumers.errors import NotFoundError
 from consumers.kafka import offset_of
 from consumers.scan import first_offset_at, scan
 from consumers.seats import decided_to, seat_of
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from events.catalog import AnyEvent
 from events.codec import Codec, Undecodable
 from events.decision import RecommendationDeclined, RecommendationFailed

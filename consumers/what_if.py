@@ -24,12 +24,13 @@ from brokers.broker import OrderRequest
 from brokers.errors import OrderRefused
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.facts import Fact, Reported, WasRefused
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import MarketAtHand
 from consumers.dispatcher.opening import account_opened
-from consumers.dispatcher.outcomes import Fact, Reported, WasRefused, Writer, events_of
-from consumers.settings import AccountSettings
+from consumers.dispatcher.outcomes import Writer, events_of
+from consumers.settings_account import AccountSettings
 from consumers.what_if_market import SeenMarket
 from consumers.what_if_past import Past
 from events import roles

@@ -22,10 +22,10 @@ from brokers.books import BrokerBooks
 from brokers.broker import OrderReport, OrderStatus
 from brokers.errors import CredentialsRefused
 from consumers.dispatcher.option_ends import adjustments
-from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.outcomes import Writer, fills_of, incident
 from consumers.dispatcher.reconciler import AnotherAccount, Found, Look
 from consumers.dispatcher.reconciling import reconciled
+from consumers.dispatcher.recording import Outcomes
 from consumers.dispatcher.seat import Record
 from events import roles
 from events.account import AccountHalted, AccountReconciled, AdjustmentKind, PositionAdjusted

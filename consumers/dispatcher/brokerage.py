@@ -21,7 +21,7 @@ from brokers.simulated import RecommendedMarket, SimulatedBroker, SimulationTerm
 from consumers.clock import Clock, SystemClock, elapsed_s
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.market_views import MarketAtHand, MarketBeside, MarketViews
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
 from events.recommendation import InstrumentType, RecommendationIssued, StrategyType
 

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from accounts.state import AccountState
 from brokers.simulated import SimulatedBroker
-from consumers.clock import elapsed_s
+from consumers.clock import Clock, elapsed_s
 
 
 class HistoricalClock:
@@ -26,3 +27,9 @@ class HistoricalClock:
     def move_to(self, moment: datetime) -> None:
         """Move on; the past stays past."""
         self._now = max(self._now, moment)
+
+
+def go_by_history(clock: Clock, state: AccountState) -> None:
+    """Let a historical clock stand where the account's log has left off."""
+    if isinstance(clock, HistoricalClock) and state.clock_at is not None:
+        clock.move_to(state.clock_at)

@@ -14,16 +14,8 @@ from accounts.state import AccountState, End, OpenOrder
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
 from brokers.errors import OrderRefused
-from consumers.dispatcher.outcomes import (
-    Fact,
-    Reported,
-    WasRefused,
-    Writer,
-    events_of,
-    fills_of,
-    incident,
-    rejected,
-)
+from consumers.dispatcher.facts import Fact, Reported, WasRefused
+from consumers.dispatcher.outcomes import Writer, events_of, fills_of, incident, rejected
 from events import roles
 from events.catalog import LogEvent
 from events.identifiers import ClientOrderId

@@ -4,49 +4,26 @@ Everything here runs in one thread; only calls to the broker run beside it.
 """
 
 import time
-from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from accounts.halting import halt_after_refused_credentials
 from accounts.state import AccountState
-from brokers.books import KeepsBooks
-from brokers.broker import Broker, BrokerAccount
 from brokers.errors import BrokerUnavailable, CredentialsRefused
-from consumers.clock import Clock, SystemClock
-from consumers.cluster import Cluster
-from consumers.dispatcher.break_glass import BreakGlass
 from consumers.dispatcher.command_log import CommandLog
-from consumers.dispatcher.commanding import Commanding
-from consumers.dispatcher.decider import Decider
-from consumers.dispatcher.historical_clock import HistoricalClock
-from consumers.dispatcher.identity import Identity
+from consumers.dispatcher.equipment import Equipment
+from consumers.dispatcher.historical_clock import go_by_history
 from consumers.dispatcher.log_reader import AccountLog
-from consumers.dispatcher.opening import (
-    Counts,
-    account_opened,
-    check_identity,
-    check_may_trade,
-    check_opened,
-    dispatcher_started,
-    process_name,
-    start_offset,
-)
-from consumers.dispatcher.orders import Orders
-from consumers.dispatcher.reconciler import Reconciler
-from consumers.dispatcher.seat import Seat
+from consumers.dispatcher.opening import Counts, check_account, check_opened, process_name
+from consumers.dispatcher.seating import take_seat
 from consumers.dispatcher.snapshot_writer import SnapshotWriter
 from consumers.dispatcher.tenure import Tenure
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
-from consumers.foreign import HALTING
 from consumers.health import Heartbeat
 from consumers.kafka import consume_batch, consumer_config, names
 from consumers.logs import get_log
-from consumers.offsets import committed_offset, end_offset
-from consumers.settings import AccountSettings
-from events.order import ExecutionMode
+from consumers.offsets import end_offset
 from events.topics import RECOMMENDATIONS
 
 RESTART_PAUSE_S: Final = 0.25
@@ -54,18 +31,6 @@ RESTART_PAUSE_S_MAX: Final = 10.0
 FOLDING_TOLD_EVERY_S: Final = 2.0
 IDLE_WAIT_S: Final = 0.02
 """How long an idle owner of the seat waits for advice before it looks for commands again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
-    """All that one account's dispatcher works with."""
-
-    cluster: Cluster
-    account: AccountSettings
-    decider: Decider
-    broker: Broker
-    clock: Clock
-    glass: BreakGlass
 
 
 class Dispatcher:
@@ -144,7 +109,7 @@ class Dispatcher:
 
     def _live(self) -> None:
         self._heart.beat()
-        self._go_by_history(self._fold())
+        go_by_history(self._with.clock, self._fold())
         self._failure, self._closing = None, False
         in_order = False
         consumer = self._join()
@@ -181,16 +146,8 @@ class Dispatcher:
             self._say.warning("broker_unavailable", error=str(error))
             check_opened(state.opened, self._account)
         else:
-            self._check_account(at_broker)
+            check_account(state.opened, self._account, at_broker)
         return state
-
-    def _check_account(self, at_broker: BrokerAccount) -> None:
-        check_identity(self._log.state.opened, self._account, at_broker.number)
-        check_may_trade(self._account, at_broker)
-
-    def _go_by_history(self, state: AccountState) -> None:
-        if isinstance(self._with.clock, HistoricalClock) and state.clock_at is not None:
-            self._with.clock.move_to(state.clock_at)
 
     def _folding(self, offset: int, end: int) -> None:
         self._heart.beat()
@@ -257,8 +214,12 @@ class Dispatcher:
             return  # another member came or went, or this one goes: nothing to take up
         try:
             self._require_the_one_partition(partitions)
-            start = self._take_seat(consumer)
-            consumer.incremental_assign([TopicPartition(self._recommendations, 0, start)])
+            taken = take_seat(self._with, self._log, self._commands, consumer)
+            taken.tenure.counts.add(self._counts)
+            self._counts = taken.tenure.counts
+            self._tenure = taken.tenure
+            start = TopicPartition(self._recommendations, 0, taken.start)
+            consumer.incremental_assign([start])
         except Exception as error:  # noqa: BLE001 -- raised by the loop, out of librdkafka's callback
             self._failure = error
 
@@ -268,70 +229,6 @@ class Dispatcher:
                 f"{self._recommendations} has more than one partition, so that two processes "
                 "could decide for one account: copy it into a topic of one partition"
             )
-
-    def _take_seat(self, consumer: Consumer) -> int:
-        began = time.monotonic()
-        decider, clock = self._with.decider, self._with.clock
-        seat = Seat(self._cluster, self._account.account, self._tuning.transaction_timeout_ms)
-        state = self._log.read_to_end(all_of_it=True)
-        check_opened(state.opened, self._account)
-        self._go_by_history(state)
-        simulated = self._account.mode is ExecutionMode.SIMULATED
-        glass = self._with.glass
-
-        def refused(said: str) -> None:
-            """Whoever has the seat traded with that key: a new one alone does not go on."""
-            now = clock.now()
-            halt = halt_after_refused_credentials(self._log.state, said, decider.author, now)
-            if halt is not None:
-                append(halt)
-
-        orders = Orders(self._with.broker, clock, simulated=simulated, glass=glass.reason)
-        tenure = Tenure(
-            self._log,
-            seat,
-            orders,
-            decider,
-            clock,
-            self._recommendations,
-            commands=self._commands,
-            commanding=Commanding(decider, glass),
-            identity=Identity(self._with.broker, self._check_account, clock.elapsed_s, refused),
-            reconciler=self._reconciler(),
-        )
-        append = tenure.appending.append
-        now = SystemClock().now()
-        if state.opened is None:
-            first = start_offset(consumer, self._recommendations, self._account.start_from)
-            append(account_opened(decider.author, self._account, now, first_offset=first))
-        append(dispatcher_started(decider, self._account, now, self._log.next_offset))
-        opened = self._log.state.opened
-        start = max(
-            committed_offset(consumer, self._recommendations) or 0,
-            self._log.state.next_recommendation_offset,
-            opened.first_offset if opened is not None else 0,
-        )
-        tenure.begin(start)
-        tenure.counts.add(self._counts)
-        self._counts = tenure.counts
-        self._tenure = tenure
-        self._say.info(
-            "seat_taken",
-            start_offset=start,
-            log_offset=self._log.next_offset,
-            unresolved=len(self._log.state.unresolved()),
-            took_ms=round((time.monotonic() - began) * 1000),
-        )
-        return start
-
-    def _reconciler(self) -> Reconciler | None:
-        """A broker that nobody but us trades with has no books of its own."""
-        broker = self._with.broker
-        if not isinstance(broker, KeepsBooks):
-            return None
-        at, interval_ms = self._account.alpaca, self._tuning.reconcile_interval_ms
-        policy = HALTING if at is None else at.foreign
-        return Reconciler(broker, self._with.clock, interval_ms, policy)
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._tenure is None:

@@ -12,7 +12,8 @@ from brokers.broker import BrokerAccount
 from consumers.dispatcher.decider import Decider
 from consumers.errors import ConfigurationError
 from consumers.offsets import offsets_since, watermarks
-from consumers.settings import AccountSettings, limits_json
+from consumers.settings_account import AccountSettings
+from consumers.settings_hash import limits_json
 from events import roles
 from events.account import AccountOpened, DispatcherStarted, DispatcherStopped
 from events.author import Author
@@ -79,12 +80,16 @@ def check_opened(opened: AccountOpened | None, account: AccountSettings) -> None
             )
 
 
-def check_may_trade(account: AccountSettings, at_broker: BrokerAccount) -> None:
-    """Refuse to start for an account that the broker lets trade nothing.
+def check_account(
+    opened: AccountOpened | None, account: AccountSettings, at_broker: BrokerAccount
+) -> None:
+    """Refuse to start for an account that is another one, or that the broker lets trade nothing.
 
     Raises:
-        ConfigurationError: It is blocked, closed or suspended; the sentence says which.
+        ConfigurationError: As `check_identity`; or it is blocked, closed or suspended; the sentence
+            says which.
     """
+    check_identity(opened, account, at_broker.number)
     if at_broker.blocked:
         raise ConfigurationError(
             f"account {account.name} may not trade at the broker: {at_broker.blocked}; "

@@ -1,30 +1,21 @@
-"""Orders on their way: attempts started after their event is durable, answers turned to events."""
+"""Orders on their way: attempts started after their event is durable, answers taken up."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from itertools import islice
 from typing import Final
 
-from accounts.decide import error_text
-from accounts.evolve import evolve
-from accounts.halting import halt_after_answer, halt_after_refused_credentials
 from accounts.state import AccountState, OpenOrder, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import Broker, OrderReport, OrderRequest, OrderStatus
+from brokers.errors import OrderRefused
 from consumers.clock import Clock
 from consumers.dispatcher.cancelling import Cancelling
-from consumers.dispatcher.legs import events_of_family, family_of, own_leg
-from consumers.dispatcher.outcomes import (
-    Fact,
-    IsUnclear,
-    KeyRefused,
-    NeverSent,
-    Reported,
-    WasRefused,
-    Writer,
-    incident,
-)
+from consumers.dispatcher.facts import Fact, IsUnclear, NeverSent, Reported, WasRefused
+from consumers.dispatcher.legs import family_of, own_leg
+from consumers.dispatcher.outcomes import Writer
+from consumers.dispatcher.recording import Outcomes, outcomes_of
+from consumers.dispatcher.resending import Resending
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.settling import Settling
 from consumers.dispatcher.submit_gate import Level, SubmitGate, Window
@@ -39,30 +30,13 @@ from consumers.dispatcher.submitter import (
 )
 from consumers.dispatcher.telling import tell
 from consumers.logs import get_log
-from events.account import AccountHalted, IncidentRecorded
+from events.account import IncidentRecorded
 from events.catalog import LogEvent
 from events.identifiers import ClientOrderId
-from events.order import OrderIntended, OrderResent, RejectionClass
+from events.order import OrderIntended, OrderResent
 
-TURNED_AWAY_PAUSE_S_MAX: Final = 30.0
 KEPT_FOR_CANCELS: Final = 10
 """How many of the requests that the broker takes are left to cancels and reconciling."""
-
-
-@dataclass(slots=True)
-class Outcomes:
-    """What a number of answers come to: nothing of it is true before it is durable."""
-
-    state: AccountState
-    facts: Sequence[Fact]
-    events: list[LogEvent] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-
-    def add(self, event: LogEvent, record: Record) -> None:
-        """Take up one event."""
-        self.events.append(event)
-        self.records.append(record)
-        self.state = evolve(self.state, event)
 
 
 class Orders:
@@ -83,10 +57,9 @@ class Orders:
         self.gate = SubmitGate(clock, glass)
         self._cancelling = Cancelling(clock.elapsed_s)
         self._submitter = Submitter(broker, self.gate, clock.elapsed_s)
+        self._resending = Resending(clock.elapsed_s)
         self._settling = Settling(clock.elapsed_s, ledger_is_final=broker.ledger_is_final)
-        self._elapsed_s = clock.elapsed_s
         self._facts: list[Fact] = []
-        self._again: dict[ClientOrderId, tuple[float, NeverSent]] = {}
 
     @property
     def calls_under_way(self) -> int:
@@ -141,7 +114,7 @@ class Orders:
     @property
     def free(self) -> int:
         """Return how many new orders the broker would take now, after those to be sent again."""
-        return max(0, self._broker.orders_free() - len(self._again))
+        return max(0, self._broker.orders_free() - len(self._resending))
 
     def told(self, reports: Iterable[OrderReport]) -> None:
         """Take up what the broker told by itself, or of all orders at once.
@@ -173,9 +146,11 @@ class Orders:
             under_way = self._submitter.outstanding
             room = self._broker.requests_free() - under_way - KEPT_FOR_CANCELS
             at_most = min(THREADS - under_way, room)
-        unwritten = {fact.order for fact in self._facts} | self._again.keys()
+        unwritten = {fact.order for fact in self._facts}
         for order in self._settling.due(at_most):
-            if order not in unwritten and not self._submitter.is_outstanding(order):
+            if order in unwritten or order in self._resending:
+                continue
+            if not self._submitter.is_outstanding(order):
                 self._submitter.look_up(order)
 
     def collect(self, timeout_s: float, *, all_of_them: bool = False) -> None:
@@ -197,60 +172,20 @@ class Orders:
         """
         for fact in self._facts:
             if isinstance(fact, Reported):
-                self._again.pop(fact.order, None)
-        if not self._again:
+                self._resending.forget(fact.order)
+        if not self._resending:
             return
-        due = list(self._again.values())
-        if self.gate.level < Level.CLOSED:
-            now = self._elapsed_s()
-            room = max(0, self._broker.orders_free() - self._submitter.outstanding)
-            due = [(due_s, fact) for due_s, fact in due if due_s <= now][:room]
-        for _, fact in due:
-            del self._again[fact.order]
-            self._facts.append(fact)
+        if self.gate.level >= Level.CLOSED:
+            self._facts += self._resending.all()
+            return
+        room = max(0, self._broker.orders_free() - self._submitter.outstanding)
+        self._facts += self._resending.due(room)
 
     def outcomes(
         self, state: AccountState, writer: Writer, encode: Callable[[LogEvent], Record]
     ) -> Outcomes:
         """Return what the answers so far come to; they stay until `written` says it is durable."""
-        # In the order of their intents, not of the threads: a history comes out the same twice.
-        facts = sorted(self._facts, key=lambda fact: _intended(fact, state))
-        found = Outcomes(state, facts=facts)
-        for fact in facts:
-            try:
-                told = [
-                    (event, encode(event)) for event in events_of_family(fact, found.state, writer)
-                ]
-            except Exception as error:  # noqa: BLE001 -- an answer that fits no record is an incident
-                told = self._unwritable(fact, error, found.state, writer, encode)
-            for event, record in told:
-                found.add(event, record)
-            halt = halt_after_answer(
-                [event for event, _ in told], found.state, writer.limits, writer.author, writer.now
-            ) or _halt_after_refusal(fact, found.state, writer)
-            if halt is not None:
-                found.add(halt, encode(halt))
-        return found
-
-    def _unwritable(
-        self,
-        fact: Fact,
-        error: Exception,
-        state: AccountState,
-        writer: Writer,
-        encode: Callable[[LogEvent], Record],
-    ) -> list[tuple[LogEvent, Record]]:
-        get_log().error("processing_error", order=fact.order, error=error_text(error))
-        order = _about(fact, state)
-        if order is None:
-            return []  # nothing in the log waits for it
-        message = f"the broker's answer cannot be recorded: {error_text(error)}"
-        events = incident("unwritable-answer", message, order, writer)
-        return [
-            (event, encode(event))
-            for event in events
-            if event.envelope.event_id not in state.applied
-        ]
+        return outcomes_of(self._facts, state, writer, encode)
 
     def written(self, outcomes: Outcomes, state: AccountState) -> None:
         """Let go of the answers: what they mean is durable. What is still open is asked about."""
@@ -306,51 +241,16 @@ class Orders:
             case NoAnswer():
                 get_log().warning("broker_unavailable", order=answer.order, error=answer.why)
             case TurnedAway(fact):
-                pause_s = min(TURNED_AWAY_PAUSE_S_MAX, 0.25 * 2 ** min(fact.attempt or 1, 10))
-                self._hold_back(fact, pause_s)
+                self._resending.turned_away(fact)
             case NeverSent(withheld=False):
-                self._hold_back(answer, 0.0)
-            case NotFound():
-                if self._settling.proves_absence(answer):
-                    absent = _absent(answer)
-                    if isinstance(absent, WasRefused):
-                        return absent
-                    self._hold_back(absent, 0.0)
+                self._resending.hold_back(answer)
+            case NotFound() if not self._settling.proves_absence(answer):
+                pass
+            case NotFound(order=order, refusal=OrderRefused() as refusal):
+                return WasRefused(order=order, refusal=refusal)  # said last, and true by now
+            case NotFound(order=order):
+                never = NeverSent(order=order, why="the broker does not have it")
+                self._resending.hold_back(never)
             case _:
                 return answer
         return None
-
-    def _hold_back(self, fact: NeverSent, pause_s: float) -> None:
-        self._again[fact.order] = self._elapsed_s() + pause_s, fact
-
-
-def _absent(answer: NotFound) -> NeverSent | WasRefused:
-    """Return what an order's proven absence means: what was said against it last is true now."""
-    if answer.refusal is not None:
-        return WasRefused(order=answer.order, refusal=answer.refusal)
-    return NeverSent(order=answer.order, why="the broker does not have it")
-
-
-def _halt_after_refusal(fact: Fact, state: AccountState, writer: Writer) -> AccountHalted | None:
-    match fact:
-        case KeyRefused():
-            said = fact.why
-        case WasRefused() if fact.refusal.rejection_class is RejectionClass.CREDENTIALS:
-            said = str(fact.refusal)
-        case _:
-            return None
-    return halt_after_refused_credentials(state, said, writer.author, writer.now)
-
-
-def _about(fact: Fact, state: AccountState) -> OpenOrder | None:
-    """Return the order, or a leg where its entry has filled whole; None where both have ended."""
-    known = own_leg(fact, state) or state.orders.get(fact.order)
-    return known or next(iter(state.legs_of(fact.order)), None)
-
-
-def _intended(fact: Fact, state: AccountState) -> tuple[datetime, int, bool]:
-    """An entry comes before its stop and its target: they give back what it took."""
-    order = own_leg(fact, state) or state.orders.get(fact.order)
-    if order is None:
-        return datetime.min.replace(tzinfo=UTC), 0, False
-    return order.intended_at, order.recommendation_id, order.parent is not None

@@ -1,4 +1,4 @@
-"""What the broker said, or did not say, as facts; and the events that follow from each. Pure.
+"""The events that follow from what the broker said, or did not say. Pure.
 
 A fact turns into events against the state of that moment: what the log knows already yields
 nothing, so a fact that is told twice, or again after a crash, is written once.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
 from accounts.closed_orders import Order
@@ -18,13 +18,14 @@ from accounts.state import AccountState, OpenOrder, Trading, TradingStatus
 from accounts.state import OrderStatus as Standing
 from brokers.broker import OrderReport, OrderStatus
 from brokers.errors import OrderRefused
+from consumers.dispatcher.facts import Fact, IsUnclear, KeyRefused, NeverSent, Reported, WasRefused
 from events import roles
 from events.account import AccountHalted, IncidentRecorded
 from events.author import Author
 from events.catalog import LogEvent
 from events.decision import Stage
 from events.envelope import Envelope
-from events.identifiers import ClientOrderId, Leg, RecommendationId, client_order_id, event_id
+from events.identifiers import Leg, RecommendationId, client_order_id, event_id
 from events.order import (
     OrderAccepted,
     OrderCanceled,
@@ -38,56 +39,6 @@ from events.values import money, quantity
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=5)
 """How far the broker's clock may be behind ours before an order of ours looks older than it is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
-    """The broker showed the order: in answer to our POST, or (`looked_up`) to a question."""
-
-    order: ClientOrderId
-    report: OrderReport
-    looked_up: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WasRefused:
-    """The broker does not want the order."""
-
-    order: ClientOrderId
-    refusal: OrderRefused
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IsUnclear:
-    """The POST broke off in a way that proves nothing."""
-
-    order: ClientOrderId
-    attempt: int
-    how: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeverSent:
-    """Proven: the broker does not have the order. `attempt` names the POST that proved it.
-
-    `withheld` says that trading was held when it was to be sent: it will not be sent again.
-    """
-
-    order: ClientOrderId
-    why: str
-    attempt: int | None = None
-    withheld: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRefused:
-    """A look-up met a broker that does not know our key: of the order it tells nothing."""
-
-    order: ClientOrderId
-    why: str
-
-
-Fact: TypeAlias = Reported | WasRefused | IsUnclear | NeverSent | KeyRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,15 @@ from consumers.clock import Clock
 from consumers.dispatcher.break_glass import BreakGlass
 from consumers.dispatcher.brokerage import market_of, views_of, wire
 from consumers.dispatcher.decider import Decider
-from consumers.dispatcher.life import Dispatcher, Equipment
+from consumers.dispatcher.equipment import Equipment
+from consumers.dispatcher.life import Dispatcher
 from consumers.dispatcher.opening import Counts
 from consumers.health import Heartbeat
 from consumers.logs import bind_run, get_log
 from consumers.registry import RegistrySchemaSource, check_schemas
-from consumers.settings import AccountSettings, Settings, config_hash, limits_json
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
+from consumers.settings_hash import config_hash, limits_json
 from consumers.topics_admin import check_account_topics
 from consumers.version import build
 from events.author import Author

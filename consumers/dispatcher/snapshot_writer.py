@@ -11,7 +11,7 @@ from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.kafka import CONNECTED_AT_ONCE, sentence
 from consumers.logs import get_log, kafka_client_log
-from consumers.settings import TuningSettings
+from consumers.settings_account import TuningSettings
 from consumers.snapshots import snapshot_of
 from events.codec import Codec
 from events.identifiers import AccountName

@@ -17,14 +17,7 @@ from brokers.errors import (
     OrderOutcomeUnclear,
     OrderRefused,
 )
-from consumers.dispatcher.outcomes import (
-    Fact,
-    IsUnclear,
-    KeyRefused,
-    NeverSent,
-    Reported,
-    WasRefused,
-)
+from consumers.dispatcher.facts import Fact, IsUnclear, KeyRefused, NeverSent, Reported, WasRefused
 from consumers.dispatcher.submit_gate import Refusal, Refused, SubmitGate, Window
 from consumers.logs import get_log
 from events.identifiers import BrokerOrderId, ClientOrderId

@@ -9,36 +9,29 @@ from typing import Final
 
 from confluent_kafka import Consumer
 
-from accounts.state import TradingStatus
 from consumers.clock import Clock, SystemClock
 from consumers.dispatcher.appending import Appending
 from consumers.dispatcher.auditing import Auditing
 from consumers.dispatcher.command_log import CommandLog
 from consumers.dispatcher.commanding import Commanding
-from consumers.dispatcher.decider import Decider, Decisions
+from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.deciding import Deciding
 from consumers.dispatcher.historical_clock import HistoricalClock
 from consumers.dispatcher.holding import follow, level_of
 from consumers.dispatcher.identity import Identity
-from consumers.dispatcher.intake import Incoming, Intake
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.obeying import Obeying
-from consumers.dispatcher.opening import Counts, dispatcher_stopped, process_name
+from consumers.dispatcher.opening import Counts, dispatcher_stopped
 from consumers.dispatcher.orders import Orders
 from consumers.dispatcher.outcomes import Writer
 from consumers.dispatcher.reconciler import Reconciler
 from consumers.dispatcher.seat import Seat
 from consumers.dispatcher.submit_gate import Holder
-from consumers.dispatcher.waiting import Waiting
 from consumers.kafka import Batch, consume_batch
-from consumers.logs import get_log
-from consumers.settings import TuningSettings
+from consumers.settings_account import TuningSettings
 
 BUSY_WAIT_S: Final = 0.005
 """How long the loop waits for the broker before it looks at Kafka again."""
-
-HALTED_WAIT_S: Final = 0.05
-"""How long a halted account gathers what it will decline: it is in no hurry, and a transaction for
-each, at the moment in which others decide on the same advice, would cost those who trade."""
 
 
 class Tenure:
@@ -63,20 +56,20 @@ class Tenure:
         self._obeying = Obeying(self.appending, commands, commanding, clock)
         self._auditing = Auditing(self.appending, orders, reconciler)
         self._identity = identity
-        self._waiting = Waiting(decider.author.account, recommendations, process_name(), clock)
+        self._deciding = Deciding(self.appending, orders, self._auditing, clock, recommendations)
         self._log = log
         self._seat = seat
         self._orders = orders
         self._decider = decider
         self._clock = clock
         self._historical = isinstance(clock, HistoricalClock)
-        self._intake = Intake(decider.codec, whole_moments=self._historical)
-        self._held_since_s = 0.0
-        self._idle = False
         self._abandoned = False
         self._began_at = SystemClock().now()
-        self._say = get_log(account_name=decider.author.account)
-        self.counts: Final = Counts()
+
+    @property
+    def counts(self) -> Counts:
+        """Return what was decided, which goes on counting."""
+        return self._deciding.counts
 
     @property
     def busy(self) -> bool:
@@ -91,12 +84,12 @@ class Tenure:
     @property
     def held(self) -> int:
         """Return how many recommendations were read and not yet decided for good."""
-        return len(self._intake)
+        return self._deciding.held
 
     def settled(self, end: int) -> bool:
         """Say whether everything before offset `end` is decided, and every order's fate known."""
         return (
-            self._intake.read_to >= end
+            self._deciding.has_read_to(end)
             and not self.held
             and not self.busy
             and not self._log.state.unresolved()
@@ -112,19 +105,14 @@ class Tenure:
             ServiceUnreachable: The commands cannot be read.
         """
         follow(self._orders.gate, self._log.state.trading)
-        self._intake.clear(start)
-        self._waiting.begin(start)
+        self._deciding.begin(start)
         self._orders.listen()
         self._orders.watch(self._log.state.orders.values())
         self._obeying.begin()
 
     def take_in(self, batch: Batch) -> None:
         """Hold what was read from `recommendations`."""
-        if batch.messages and not self.held:
-            self._held_since_s = self._clock.elapsed_s()
-        self._intake.add(batch.messages)
-        for end in batch.ends.values():
-            self._intake.reached(end)
+        self._deciding.take_in(batch)
 
     def turn(self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None) -> bool:
         """Turn the loop once; `ends_at` is the declared end of `recommendations`, if any.
@@ -147,10 +135,16 @@ class Tenure:
         # must come out however often it is interrupted. And where a halt waits to be written,
         # nothing is decided as if there were none.
         waits = self._historical and (self.busy or self._log.state.unresolved())
-        waits = waits or self._a_halt_is_unwritten or self._is_in_no_hurry
+        waits = waits or self._a_halt_is_unwritten or self._deciding.is_in_no_hurry
         if obeyed and audited and not waits:
-            self._decide(consumer, tuning, ends_at, known=known)
-            self._waiting.tell(consumer)
+            self._deciding.decide(
+                consumer,
+                tuning,
+                ended=ends_at is not None and self._deciding.has_read_to(ends_at),
+                known=known,
+                command_offset=self._obeying.next_offset,
+            )
+            self._deciding.tell_of_waiting(consumer)
         decided = (self._log.next_offset, self.held) != before
         if decided:
             self._obeying.obey()  # a halt waits for one transaction, not for two
@@ -199,12 +193,6 @@ class Tenure:
     def _a_halt_is_unwritten(self) -> bool:
         return self._orders.gate.level > level_of(self._log.state.trading)
 
-    @property
-    def _is_in_no_hurry(self) -> bool:
-        if self._historical or self._log.state.trading.status is not TradingStatus.HALTED:
-            return False
-        return self._clock.elapsed_s() - self._held_since_s < HALTED_WAIT_S
-
     def _writer(self, tuning: TuningSettings) -> Writer:
         return Writer(
             author=self._decider.author,
@@ -213,62 +201,6 @@ class Tenure:
             submit_window_ms=tuning.submit_window_ms,
             answer_within_ms=tuning.answer_within_ms,
         )
-
-    def _decide(
-        self, consumer: Consumer, tuning: TuningSettings, ends_at: int | None, *, known: bool
-    ) -> None:
-        batch = self._next_batch(tuning, ended=ends_at is not None and self._read_to(ends_at))
-        room = self._room(tuning) if known else 0
-        if known and isinstance(self._clock, HistoricalClock):
-            room = len(batch)
-            for incoming in batch:
-                if incoming.recommendation is not None:
-                    self._clock.move_to(incoming.recommendation.issued_at)
-        if not batch:
-            return
-        stamped_at_s = self._clock.elapsed_s()
-        decisions = self._decider.decide(
-            self._log.state,
-            batch,
-            self._clock.now(),
-            log_offset=self._log.next_offset,
-            intents_max=max(0, room),
-            command_offset=self._obeying.next_offset,
-        )
-        refusal = self._decider.market.refusal()
-        if refusal is not None:
-            self._auditing.refused(refusal)
-        if decisions.taken == 0:
-            return  # the first of them waits: for its market, or for room
-        self.appending.hold_for(decisions.events, decisions.records, Holder.DECISION)
-        position = self._waiting.beside(decisions.next_offset)
-
-        def write() -> dict[str, int]:
-            return self._seat.append(decisions.records, offsets=position, consumer=consumer)
-
-        committed = self.appending.transact(write, decisions.state)
-        self._orders.gate.release(Holder.DECISION)  # if not, nothing of it has happened
-        if committed:
-            self._intake.drop(decisions.taken)
-            self._waiting.decided(position)
-            self._count(decisions)
-            self._orders.start(decisions.events, self._log.state, stamped_at_s)
-
-    def _room(self, tuning: TuningSettings) -> int:
-        """How many orders may be intended: what is under way may not have been counted yet."""
-        free = self._orders.free
-        self._waiting.look(has_room=free > 0, held=self.held)
-        return min(tuning.max_unsubmitted, free) - self._orders.calls_under_way
-
-    def _next_batch(self, tuning: TuningSettings, *, ended: bool) -> list[Incoming]:
-        batch = self._intake.batch(tuning.max_batch, ended=ended)
-        if not batch and not self.held and not self._idle:
-            self._say.info("no_pending_recommendations", next_offset=self._intake.read_to)
-        self._idle = not batch
-        return batch
-
-    def _read_to(self, end: int) -> bool:
-        return self._intake.read_to >= end
 
     def _write_outcomes(self, tuning: TuningSettings) -> bool:
         """Append what the broker's answers come to; say whether nothing is left to write."""
@@ -287,16 +219,3 @@ class Tenure:
         self._orders.written(outcomes, self._log.state)
         self._orders.start(outcomes.events, self._log.state, stamped_at_s)
         return True
-
-    def _count(self, decisions: Decisions) -> None:
-        kinds = [type(event).__name__ for event in decisions.events]
-        self.counts.recommendations_read += decisions.taken
-        self.counts.intended += kinds.count("OrderIntended")
-        self.counts.declined += kinds.count("RecommendationDeclined")
-        self.counts.failed += kinds.count("RecommendationFailed")
-        self._say.info(
-            "recommendations_claimed",
-            count=decisions.taken,
-            intended=kinds.count("OrderIntended"),
-            next_offset=decisions.next_offset,
-        )

@@ -16,7 +16,8 @@ from consumers.errors import ConfigurationError, DispatcherError
 from consumers.freshness import backlogs
 from consumers.kafka import admin_client, unreachable
 from consumers.scan import scan
-from consumers.settings import AccountSettings, Settings
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
 from events.account import AccountOpened
 from events.codec import Codec, Undecodable
 from events.topics import RECOMMENDATIONS, log_of

@@ -16,7 +16,7 @@ from brokers.alpaca.inspection import (
 from brokers.errors import BrokerUnavailable, CredentialsRefused
 from consumers.dispatcher.brokerage import data_of, http_of
 from consumers.doctor.finding import Finding, fail, ok, warn
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from consumers.settings_alpaca import AlpacaSettings
 from consumers.settings_source import PREFIX
 

@@ -16,7 +16,9 @@ from consumers.legacy.imported import ImportedInto
 from consumers.legacy.rows import Judged, OldExecution, OldRow
 from consumers.legacy.source import OldLedger, OldTable
 from consumers.legacy.taking import ImportSeat, refuse_a_dispatcher
-from consumers.settings import AccountSettings, Settings, config_hash
+from consumers.settings import Settings
+from consumers.settings_account import AccountSettings
+from consumers.settings_hash import config_hash
 from consumers.topics_admin import check_account_topics
 from consumers.version import build
 from events import roles

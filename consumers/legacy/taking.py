@@ -13,7 +13,7 @@ from consumers.dispatcher.seat import Record, Seat, TransactionAborted, Transact
 from consumers.errors import Refused, SeatLost
 from consumers.kafka import consume_batch, consumer_config
 from consumers.seats import Member, seat_of
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from events.topics import RECOMMENDATIONS
 
 _NAME: Final = "legacy-import"

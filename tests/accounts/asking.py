@@ -12,15 +12,8 @@ from events.catalog import LogEvent
 from events.decision import GateResult, MarketSeen, Verdict
 from events.order import Side
 from events.recommendation import Action, RecommendationIssued
-from tests.builders import (
-    NOW,
-    a_fill,
-    a_market,
-    a_recommendation,
-    an_account,
-    an_author,
-    an_intent,
-)
+from tests.builders import NOW, a_market, a_recommendation, an_account, an_author
+from tests.order_builders import a_fill, an_intent
 
 PASSED, DECLINED, NOT_APPLICABLE = Verdict.PASSED, Verdict.DECLINED, Verdict.NOT_APPLICABLE
 

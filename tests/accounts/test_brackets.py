@@ -15,18 +15,13 @@ from events.decision import RecommendationDeclined
 from events.identifiers import Leg
 from events.order import OrderIntended, Side, TimeInForce
 from events.recommendation import Action, RecommendationIssued
-from tests.builders import (
-    NOW,
+from tests.builders import NOW, a_call, a_context, a_market, a_recommendation, an_account
+from tests.order_builders import (
     a_bracket,
-    a_call,
     a_cancellation,
-    a_context,
     a_fill,
-    a_market,
-    a_recommendation,
     a_rejection,
     an_acceptance,
-    an_account,
     the_leg,
 )
 

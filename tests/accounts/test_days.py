@@ -19,16 +19,15 @@ from tests.builders import (
     NOW,
     OPTION_SYMBOL,
     a_decline,
-    a_fill,
     a_halt,
     a_market,
     an_account,
     an_adjustment,
-    an_intent,
     an_opening,
     an_option,
     these,
 )
+from tests.order_builders import a_fill, an_intent
 
 TODAY: Final = date(2022, 3, 16)
 TOMORROW: Final = TODAY + timedelta(days=1)

@@ -29,9 +29,9 @@ from tests.builders import (
     a_recommendation,
     an_account,
     an_author,
-    an_intent,
     these,
 )
+from tests.order_builders import an_intent
 
 
 def intend(**changes: object) -> OrderIntended:

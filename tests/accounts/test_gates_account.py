@@ -25,19 +25,13 @@ from tests.accounts.asking import (
     given,
     verdict,
 )
-from tests.builders import (
-    NOW,
-    a_call,
+from tests.builders import NOW, a_call, a_failure, a_market, a_recommendation, an_account, an_option
+from tests.order_builders import (
     a_cancellation,
-    a_failure,
     a_fill,
-    a_market,
-    a_recommendation,
     a_rejection,
     an_acceptance,
-    an_account,
     an_intent,
-    an_option,
     an_unknown_outcome,
 )
 

@@ -25,18 +25,15 @@ from tests.accounts.asking import (
 from tests.builders import (
     NOW,
     a_call,
-    a_cancellation,
-    a_fill,
     a_halt,
     a_market,
     a_recommendation,
     a_reduction,
     a_resumption,
-    an_acceptance,
     an_account,
-    an_intent,
     an_option,
 )
+from tests.order_builders import a_cancellation, a_fill, an_acceptance, an_intent
 
 
 @pytest.mark.parametrize(

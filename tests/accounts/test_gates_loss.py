@@ -22,14 +22,8 @@ from tests.accounts.asking import (
     given,
     verdict,
 )
-from tests.builders import (
-    NOW,
-    a_fill,
-    a_market,
-    a_recommendation,
-    an_account,
-    an_intent,
-)
+from tests.builders import NOW, a_market, a_recommendation, an_account
+from tests.order_builders import a_fill, an_intent
 
 
 @pytest.mark.parametrize(("lost", "expected"), [(0, PASSED), (499, PASSED), (500, DECLINED)])

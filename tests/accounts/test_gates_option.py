@@ -12,7 +12,8 @@ from accounts.limits import LARGE, TINY
 from events.decision import Verdict
 from events.recommendation import Action, StrategyType
 from tests.accounts.asking import DECLINED, NOT_APPLICABLE, PASSED, ask, given, verdict
-from tests.builders import a_call, a_fill, a_market, an_account, an_intent, an_option
+from tests.builders import a_call, a_market, an_account, an_option
+from tests.order_builders import a_fill, an_intent
 
 GATES = (
     "option_spread",

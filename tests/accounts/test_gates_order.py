@@ -27,13 +27,12 @@ from tests.builders import (
     NOW,
     OPTION_SYMBOL,
     a_call,
-    a_fill,
     a_market,
     a_recommendation,
     an_account,
-    an_intent,
     an_option,
 )
+from tests.order_builders import a_fill, an_intent
 
 SHORTING = replace(LARGE, allow_shorting=True)
 

@@ -27,17 +27,15 @@ from tests.builders import (
     a_context,
     a_decline,
     a_failure,
-    a_fill,
     a_halt,
     a_market,
     a_recommendation,
     a_reduction,
     a_resumption,
-    an_acceptance,
     an_account,
     an_author,
-    an_intent,
 )
+from tests.order_builders import a_fill, an_acceptance, an_intent
 
 
 def declined_in(state: AccountState, number: int = 1) -> RecommendationDeclined:

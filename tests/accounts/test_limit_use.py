@@ -8,7 +8,8 @@ from accounts.limit_use import buying_power, limit_uses, ticker_uses
 from accounts.limits import LARGE
 from events.order import Side
 from tests.accounts.asking import DECLINED, a_reconciliation, given, verdict
-from tests.builders import NOW, a_fill, an_account, an_intent
+from tests.builders import NOW, an_account
+from tests.order_builders import a_fill, an_intent
 
 HELD, COMING = an_intent(1, "AAPL"), an_intent(2, "MSFT")
 

@@ -16,7 +16,8 @@ from events.catalog import LogEvent
 from events.order import Side
 from events.recommendation import InstrumentType
 from tests.accounts.naive import assert_books_are_right
-from tests.builders import a_fill, an_account, an_adjustment, an_intent, an_opening, these
+from tests.builders import an_account, an_adjustment, an_opening, these
+from tests.order_builders import a_fill, an_intent
 
 REPRODUCIBLE: Final = settings(derandomize=True, deadline=None, database=None, max_examples=300)
 QUANTITIES: Final = st.decimals("0.000000001", 50, places=9) | st.integers(1, 50).map(Decimal)

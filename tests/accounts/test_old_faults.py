@@ -17,20 +17,17 @@ from events.recommendation import InstrumentType
 from tests.accounts.asking import HOLDING, SELL, a_day_that_lost, given, verdict
 from tests.builders import (
     a_call,
-    a_cancellation,
     a_context,
     a_failure,
-    a_fill,
     a_market,
     a_recommendation,
     an_account,
     an_author,
-    an_intent,
     an_opening,
     an_option,
-    an_unknown_outcome,
     these,
 )
+from tests.order_builders import a_cancellation, a_fill, an_intent, an_unknown_outcome
 
 PASSED = "PASSED"
 DECLINED = "DECLINED"

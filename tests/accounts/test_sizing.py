@@ -12,17 +12,8 @@ from events.decision import MarketSeen
 from events.order import Side
 from events.recommendation import Action, RecommendationIssued
 from tests.accounts.asking import HOLDING, SELL, a_reconciliation, given
-from tests.builders import (
-    a_call,
-    a_fill,
-    a_market,
-    a_recommendation,
-    an_acceptance,
-    an_account,
-    an_adjustment,
-    an_intent,
-    these,
-)
+from tests.builders import a_call, a_market, a_recommendation, an_account, an_adjustment, these
+from tests.order_builders import a_fill, an_acceptance, an_intent
 
 ROOMY = replace(
     LARGE, max_order_notional=Decimal(1_000_000), max_notional_exposure=Decimal(1_000_000)

@@ -28,17 +28,19 @@ from tests.builders import (
     ACCOUNT,
     NOW,
     RUN,
-    a_bracket,
     a_failure,
-    a_fill,
     a_halt,
-    a_rejection,
-    an_acceptance,
     an_account,
     an_adjustment,
+    an_opening,
+)
+from tests.order_builders import (
+    a_bracket,
+    a_fill,
+    a_rejection,
+    an_acceptance,
     an_expiry,
     an_intent,
-    an_opening,
     the_leg,
 )
 

@@ -9,19 +9,8 @@ from accounts.state import End
 from accounts.track_record import Day, Summary, TrackRecord
 from events.catalog import LogEvent
 from events.order import Side
-from tests.builders import (
-    NOW,
-    a_decline,
-    a_failure,
-    a_fill,
-    a_market,
-    a_rejection,
-    an_acceptance,
-    an_account,
-    an_expiry,
-    an_intent,
-    these,
-)
+from tests.builders import NOW, a_decline, a_failure, a_market, an_account, these
+from tests.order_builders import a_fill, a_rejection, an_acceptance, an_expiry, an_intent
 
 DAY = timedelta(days=1)
 

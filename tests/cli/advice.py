@@ -20,6 +20,9 @@ PLAIN: dict[str, Any] = {
     "reason": "momentum",
 }
 
+BOUGHT, DOUBTED = 11, 12
+"""What `traded` has seen: one recommendation that was followed, one that was declined."""
+
 
 def line(recommendation_id: int = 1, **changes: object) -> str:
     """One line of advice; a change to `...` leaves the key out."""

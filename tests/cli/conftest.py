@@ -1,10 +1,14 @@
 """A place in the real services that no other test knows, and the command line there."""
 
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 
 from consumers.cluster import Cluster
+from tests.cli.advice import BOUGHT, DOUBTED, line, lines
 from tests.cli.running import Command, Place
 from tests.services import Services
 
@@ -25,3 +29,30 @@ def dispatcher(place: Place, tmp_path: Path) -> Command:
 def lonely(tmp_path: Path) -> Command:
     """The command line where no service runs at all."""
     return Place().at(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def traded(
+    services: Services,
+    make_database: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Command:
+    """Two accounts that have seen one good, one doubtful and one undecodable recommendation."""
+    place = Place(
+        services.bootstrap_servers,
+        services.registry_url,
+        make_database(),
+        f"t{uuid4().hex[:12]}.",
+    )
+    dispatcher = place.at(tmp_path_factory.mktemp("traded"))
+    advice = lines(line(BOUGHT), line(DOUBTED, ticker="AAPL", confidence="0.1"))
+    dispatcher.done("topics", "apply")
+    dispatcher.done("schemas", "register")
+    dispatcher.done("migrate")
+    dispatcher.done("recommendations", "publish", "-", stdin=advice)
+    producer = Producer({"bootstrap.servers": place.bootstrap_servers})
+    producer.produce(f"{place.prefix}recommendations", b"no event")
+    assert producer.flush(30) == 0
+    dispatcher.done("accounts", "run", "large-default", "--until-caught-up")
+    dispatcher.done("projections", "run", "--until-caught-up")
+    return dispatcher

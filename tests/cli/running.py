@@ -70,6 +70,11 @@ class Command:
                 process.kill()
             return Answer(code, out.read_bytes().decode(), err.read_bytes().decode())
 
+    def done(self, *arguments: str, stdin: str = "") -> None:
+        """Run a command that has to end well."""
+        answer = self(*arguments, stdin=stdin)
+        assert answer.code == 0, answer.err
+
 
 def _start(  # noqa: PLR0913 -- as `bear` has them
     main: Callable[[], object],

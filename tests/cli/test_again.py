@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from confluent_kafka import Producer
 
-from consumers.settings import limits_json, load_settings
+from consumers.settings import load_settings
+from consumers.settings_hash import limits_json
 from events import roles
 from events.account import DispatcherStarted
 from events.codec import Codec

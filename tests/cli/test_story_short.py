@@ -11,20 +11,16 @@ from consumers.story import Told
 from events.catalog import AnyEvent
 from events.decision import GateResult, RecommendationDeclined, Verdict
 from events.identifiers import Leg
-from tests.builders import (
-    NOW,
+from tests.builders import NOW, a_decline, a_failure, a_recommendation, an_option
+from tests.order_builders import (
     a_bracket,
     a_cancellation,
-    a_decline,
-    a_failure,
     a_fill,
-    a_recommendation,
     a_rejection,
     a_resend,
     an_acceptance,
     an_expiry,
     an_intent,
-    an_option,
     an_unknown_outcome,
     the_leg,
 )

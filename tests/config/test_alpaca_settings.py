@@ -8,8 +8,9 @@ import pytest
 from consumers.dispatcher.brokerage import contract_window
 from consumers.errors import ConfigurationError
 from consumers.foreign import HALTING, ForeignPolicy, OnForeign
-from consumers.settings import Settings, config_hash, load_settings
+from consumers.settings import Settings, load_settings
 from consumers.settings_alpaca import STRIKE_SHARES
+from consumers.settings_hash import config_hash
 from events.recommendation import StrategyType
 
 PLAIN = """

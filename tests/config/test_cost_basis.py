@@ -7,7 +7,8 @@ import pytest
 
 from consumers.dispatcher.opening import account_opened, check_identity
 from consumers.errors import ConfigurationError
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 from events.account import CostBasis
 from tests.builders import NOW, an_author
 

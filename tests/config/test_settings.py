@@ -6,7 +6,8 @@ import pytest
 
 from accounts.limits import LARGE, TINY, Brackets
 from consumers.errors import ConfigurationError, NotFoundError
-from consumers.settings import Settings, config_hash, load_settings
+from consumers.settings import Settings, load_settings
+from consumers.settings_hash import config_hash
 from events.order import ExecutionMode, OrderType
 from events.recommendation import InstrumentType, StrategyType
 

@@ -10,7 +10,8 @@ import pytest
 
 from accounts.limits import LARGE, TINY, Limits
 from consumers.errors import ConfigurationError
-from consumers.settings import limits_json, load_settings
+from consumers.settings import load_settings
+from consumers.settings_hash import limits_json
 from consumers.settings_limits import UnclearLimit, difference, limits_from_json, with_limits
 from events.order import OrderType
 from events.recommendation import InstrumentType, StrategyType

@@ -11,7 +11,8 @@ from accounts.limits import LARGE, TINY
 from accounts.special_limits import SpecialLimits, limits_for
 from consumers.dispatcher.brokerage import MarketByKind
 from consumers.errors import ConfigurationError
-from consumers.settings import Settings, config_hash, limits_json, load_settings
+from consumers.settings import Settings, load_settings
+from consumers.settings_hash import config_hash, limits_json
 from consumers.settings_limits import (
     UnclearLimit,
     difference,

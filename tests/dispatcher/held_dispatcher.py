@@ -25,12 +25,13 @@ from brokers.broker import (
 )
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear, OrderRefused
 from consumers.clock import Clock
-from consumers.dispatcher import decider, submit_gate, tenure
+from consumers.dispatcher import decider, deciding, submit_gate
 from consumers.dispatcher.brokerage import wire
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import DispatcherError
 from consumers.logs import configure_logs
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import RejectionClass
 from events.recommendation import RecommendationIssued
@@ -178,16 +179,16 @@ def hold_in_the_loop(where: Hold, fifos: Fifos) -> None:
 
     After the outcome: once an order has filled; before the decision commits: at the first advice.
     """
-    module: Any = tenure
-    sound = module.Tenure._decide  # noqa: SLF001 -- before it asks for the time
+    module: Any = deciding
+    sound = module.Deciding.decide  # before it asks for the time
 
     def decide(seat: Any, *rest: object, **more: object) -> object:  # noqa: ANN401 -- as above
-        executed = seat._log.state.ends.executed  # noqa: SLF001 -- as above
+        executed = seat._appending.state.ends.executed  # noqa: SLF001 -- what is committed
         if seat.held and (executed or where is Hold.BEFORE_THE_DECISION_COMMITS):
             fifos.hold()
         return sound(seat, *rest, **more)
 
-    module.Tenure._decide = decide  # noqa: SLF001 -- as above
+    module.Deciding.decide = decide
 
 
 def hold_before_the_gate(fifos: Fifos) -> None:

@@ -10,25 +10,18 @@ from brokers.books import BrokerBooks
 from brokers.broker import OrderStatus
 from brokers.errors import CredentialsRefused
 from consumers.dispatcher.bookkeeping import FIGURES_EVERY, entries
-from consumers.dispatcher.orders import Outcomes
 from consumers.dispatcher.reconciler import AnotherAccount, Found
 from consumers.dispatcher.reconciling import compare
+from consumers.dispatcher.recording import Outcomes
 from consumers.dispatcher.seat import Record
 from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events.account import AccountHalted, AccountReconciled, IncidentRecorded, PositionAdjusted
 from events.catalog import LogEvent
 from events.order import OrderFilled
-from tests.builders import (
-    NOW,
-    a_cancellation,
-    a_failure,
-    a_fill,
-    a_resumption,
-    an_acceptance,
-    an_account,
-)
+from tests.builders import NOW, a_failure, a_resumption, an_account
 from tests.dispatcher.test_outcomes import INTENT, WRITER, a_report
 from tests.dispatcher.test_reconciling import SYMBOL, books
+from tests.order_builders import a_cancellation, a_fill, an_acceptance
 
 STRANGE = books(held={"TSLA": 1}, cash=Decimal(90), equity=Decimal(91))
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumers.clock import SystemClock
-from consumers.dispatcher import life, seat
+from consumers.dispatcher import seat, seating
 from consumers.dispatcher.process import run_dispatcher
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.settings import load_settings
@@ -182,7 +182,7 @@ def test_a_new_accounts_seat_that_cannot_be_taken_at_once_is_taken_later(
             raise ServiceUnreachable("the seat cannot be taken: not now")
         return sound(*given)  # type: ignore[arg-type] # as it is called
 
-    monkeypatch.setattr(life, "Seat", hesitant)
+    monkeypatch.setattr(seating, "Seat", hesitant)
     account = world.open_account()
     world.publish(fresh_advice(1))
 

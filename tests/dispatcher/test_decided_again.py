@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from accounts.again import decided_again
 from accounts.evolve import evolve
 from accounts.state import AccountState
-from consumers.dispatcher import life
+from consumers.dispatcher import seating
 from consumers.dispatcher.process import run_dispatcher
 from consumers.dispatcher.seat import Record, Seat, TransactionAborted
 from consumers.publish import parse_lines
@@ -64,7 +64,7 @@ def lived(request: pytest.FixtureRequest, world: World) -> tuple[World, AccountN
     for allowed, (start, end) in zip(("5", "4"), HALVES, strict=True):
         world.publish(*parse_lines(dumps(line) for line in recommendations(start, end)))
         settings = load_settings(world.config, {limit: allowed})
-        with patch.object(life, "Seat", request.param):
+        with patch.object(seating, "Seat", request.param):
             run_dispatcher(settings, account, until_caught_up=True, stop=Event())
     return world, account
 
@@ -93,7 +93,7 @@ def test_so_does_each_that_was_taken_while_orders_were_on_their_way(
         )
     )
 
-    with patch.object(life, "Seat", seat):
+    with patch.object(seating, "Seat", seat):
         run_dispatcher(load_settings(world.config, {}), account, until_caught_up=True, stop=Event())
 
     assert _decided_again(world, account) == 60

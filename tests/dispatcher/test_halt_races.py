@@ -18,10 +18,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from brokers.broker import Broker, OrderReport, OrderRequest, anything_goes
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import Clock, SystemClock
-from consumers.dispatcher import life
+from consumers.dispatcher import seating
 from consumers.dispatcher.process import run_dispatcher
 from consumers.dispatcher.seat import Record, Seat, TransactionAborted
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 from events.account import AccountHalted, AccountResumed
 from events.codec import Codec
 from events.command import CommandKind
@@ -177,7 +178,7 @@ def test_no_post_starts_after_the_acknowledgement_of_a_halt(
             watch.are_durable(told)
             return written
 
-    monkeypatch.setattr(life, "Seat", WatchedSeat)
+    monkeypatch.setattr(seating, "Seat", WatchedSeat)
     account = world.open_account(tuning="", limits=LIMITS, starting_cash=10**9)
 
     # when: it is halted at random moments, and resumed

@@ -5,14 +5,16 @@ import pytest
 from accounts.limits import LARGE
 from accounts.state import TradingStatus
 from brokers.alpaca.bodies import OrderBody
-from consumers.dispatcher.outcomes import Reported, Writer, events_of
+from consumers.dispatcher.facts import Reported
+from consumers.dispatcher.outcomes import Writer, events_of
 from events.account import AccountReduced
 from events.decision import RecommendationDeclined
 from events.identifiers import ClientOrderId
 from events.order import OrderAccepted, OrderFilled
-from tests.builders import NOW, an_account, an_author, an_intent
+from tests.builders import NOW, an_account, an_author
 from tests.dispatcher.held_dispatcher import Hold, Trouble
 from tests.dispatcher.world import World, ends, fresh_advice, intents
+from tests.order_builders import an_intent
 
 INTENT = an_intent()
 ORDER = ClientOrderId(INTENT.terms.client_order_id)

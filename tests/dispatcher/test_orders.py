@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from threading import Event
 
 import pytest
@@ -25,25 +24,14 @@ from consumers.dispatcher.submitter import THREADS
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import OrderResent
-from tests.builders import NOW, a_halt, an_acceptance, an_author, an_intent, an_opening
+from tests.builders import NOW, a_halt, an_author, an_opening
+from tests.clocks import HandMovedClock
+from tests.order_builders import an_acceptance, an_intent
 
 PATIENCE_S = 10.0
 WRITER = Writer(
     author=an_author(), now=NOW, limits=LARGE, submit_window_ms=3000, answer_within_ms=13000
 )
-
-
-class SetClock:
-    """A clock that stands where the test puts it."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return NOW
-
-    def elapsed_s(self) -> float:
-        return self.seconds
 
 
 class BusyBroker(SimulatedBroker):
@@ -64,7 +52,7 @@ class BusyBroker(SimulatedBroker):
 
 def test_an_order_that_was_turned_away_waits_before_it_is_sent_again() -> None:
     # given: an intent, and a broker that turns it away
-    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), BusyBroker()
     orders = Orders(broker, clock, simulated=True)
     state = fold([an_opening(), intent])
 
@@ -85,7 +73,7 @@ def test_an_order_that_was_turned_away_waits_before_it_is_sent_again() -> None:
 
 def test_an_order_that_was_turned_away_waits_until_the_broker_takes_orders_again() -> None:
     # given: an intent that was turned away, by a broker with no room before its reset
-    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), BusyBroker()
     orders = Orders(broker, clock, simulated=True)
     state = fold([an_opening(), intent])
     orders.start([intent], state, stamped_at_s=clock.elapsed_s())
@@ -108,7 +96,7 @@ def test_an_order_that_was_turned_away_waits_until_the_broker_takes_orders_again
 class CountingBroker(AlpacaPaperBroker):
     """A broker that takes so many requests a minute, and answers none before it is let go on."""
 
-    def __init__(self, clock: SetClock, left: int) -> None:
+    def __init__(self, clock: HandMovedClock, left: int) -> None:
         budget = RateBudget(clock.elapsed_s, clock.elapsed_s)
         keys = Credentials(SecretStr("KEY"), SecretStr("SECRET"))
         super().__init__(AlpacaHttp("http://127.0.0.1:1", keys, 1.0, budget))
@@ -151,7 +139,7 @@ def test_of_few_requests_cancels_come_first_then_questions_and_new_orders_last(
     acceptances = [an_acceptance(intent) for intent in accepted]
     halt = replace(a_halt(), cancel_open=True)
     state = fold([an_opening(), *accepted, *acceptances, *unknown, halt])
-    clock = SetClock()
+    clock = HandMovedClock()
     broker = CountingBroker(clock, left)
     orders = Orders(broker, clock, simulated=False)
     orders.watch(state.unresolved())
@@ -173,7 +161,7 @@ def test_of_few_requests_cancels_come_first_then_questions_and_new_orders_last(
 
 
 def test_a_halt_ends_the_waiting_for_room() -> None:
-    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), BusyBroker()
     orders = Orders(broker, clock, simulated=True)
     orders.start([intent], fold([an_opening(), intent]), stamped_at_s=clock.elapsed_s())
     orders.collect(PATIENCE_S)
@@ -188,7 +176,7 @@ def test_a_halt_ends_the_waiting_for_room() -> None:
 
 def test_an_attempt_whose_window_has_passed_never_reaches_the_broker() -> None:
     # given: an intent whose window is over when its turn comes
-    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), BusyBroker()
     orders = Orders(broker, clock, simulated=True)
     state = fold([an_opening(), intent])
     window = intent.submit_before - intent.envelope.occurred_at
@@ -218,7 +206,7 @@ class ConnectingBroker(SimulatedBroker):
 
 def test_an_order_that_is_connecting_when_trading_is_held_does_not_go_out() -> None:
     # given: an attempt that the gate has let begin
-    intent, clock, broker = an_intent(), SetClock(), ConnectingBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), ConnectingBroker()
     orders = Orders(broker, clock, simulated=True)
     state, started = fold([an_opening(), intent]), list[frozenset[ClientOrderId]]()
 
@@ -240,7 +228,7 @@ def test_an_order_that_is_connecting_when_trading_is_held_does_not_go_out() -> N
 
 def test_an_order_whose_window_passes_while_it_connects_is_sent_again_and_not_late() -> None:
     # given
-    intent, clock, broker = an_intent(), SetClock(), ConnectingBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), ConnectingBroker()
     orders = Orders(broker, clock, simulated=True)
     state = fold([an_opening(), intent])
 
@@ -261,7 +249,7 @@ def test_an_order_whose_window_passes_while_it_connects_is_sent_again_and_not_la
 
 def test_a_shut_gate_lets_no_attempt_start() -> None:
     # given
-    intent, clock, broker = an_intent(), SetClock(), BusyBroker()
+    intent, clock, broker = an_intent(), HandMovedClock(), BusyBroker()
     orders = Orders(broker, clock, simulated=True)
     orders.gate.shut("the seat was revoked")
 

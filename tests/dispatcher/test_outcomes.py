@@ -14,33 +14,22 @@ from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
 from brokers.errors import OrderRefused
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import SystemClock
+from consumers.dispatcher.facts import Fact, NeverSent, Reported, WasRefused
 from consumers.dispatcher.orders import Orders
-from consumers.dispatcher.outcomes import (
-    Fact,
-    NeverSent,
-    Reported,
-    WasRefused,
-    Writer,
-    events_of,
-)
+from consumers.dispatcher.outcomes import Writer, events_of
 from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg
 from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderRejected, OrderResent, Side
-from tests.builders import (
-    NOW,
+from tests.builders import NOW, a_halt, a_resumption, an_account, an_author, an_opening
+from tests.order_builders import (
     a_bracket,
     a_fill,
-    a_halt,
     a_resend,
-    a_resumption,
     an_acceptance,
-    an_account,
-    an_author,
     an_intent,
-    an_opening,
     broker_order_id,
     the_leg,
 )

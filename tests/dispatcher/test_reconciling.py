@@ -20,19 +20,9 @@ from consumers.foreign import HALTING, ForeignPolicy, OnForeign
 from events.account import AdjustmentKind, PositionAdjusted
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import Side
-from tests.builders import (
-    NOW,
-    a_failure,
-    a_fill,
-    a_halt,
-    a_rejection,
-    an_acceptance,
-    an_account,
-    an_author,
-    an_intent,
-    an_option,
-)
+from tests.builders import NOW, a_failure, a_halt, an_account, an_author, an_option
 from tests.dispatcher.test_outcomes import a_report
+from tests.order_builders import a_fill, a_rejection, an_acceptance, an_intent
 
 INTENT = an_intent()
 SYMBOL = INTENT.terms.symbol

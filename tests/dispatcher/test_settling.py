@@ -13,29 +13,21 @@ from consumers.dispatcher.settling import (
     TOLD_PAUSE_S_MAX,
     Settling,
 )
-from tests.builders import an_intent, an_opening
+from tests.builders import an_opening
+from tests.clocks import HandMovedClock
+from tests.order_builders import an_intent
 
 [ORDER] = fold([an_opening(), an_intent()]).orders.values()
 
 
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
+@pytest.fixture
+def clock() -> HandMovedClock:
+    return HandMovedClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def settling(clock: Clock) -> Settling:
-    return Settling(clock, ledger_is_final=False)
+def settling(clock: HandMovedClock) -> Settling:
+    return Settling(clock.elapsed_s, ledger_is_final=False)
 
 
 def an_order(name: str, status: OrderStatus = OrderStatus.ACCEPTED) -> OpenOrder:
@@ -43,7 +35,7 @@ def an_order(name: str, status: OrderStatus = OrderStatus.ACCEPTED) -> OpenOrder
     return replace(ORDER, terms=terms, status=status)
 
 
-def asked_within(settling: Settling, clock: Clock, minutes: int) -> int:
+def asked_within(settling: Settling, clock: HandMovedClock, minutes: int) -> int:
     """Return how many questions fall due, looked at ten times a second."""
     asked = 0
     for _ in range(minutes * 600):
@@ -53,7 +45,7 @@ def asked_within(settling: Settling, clock: Clock, minutes: int) -> int:
 
 
 def test_a_working_order_is_asked_about_now_and_then_while_the_broker_tells_of_it(
-    settling: Settling, clock: Clock
+    settling: Settling, clock: HandMovedClock
 ) -> None:
     settling.told_by(1)
     settling.watch([an_order("one")])
@@ -62,7 +54,7 @@ def test_a_working_order_is_asked_about_now_and_then_while_the_broker_tells_of_i
     assert asked_within(settling, clock, 10) == pytest.approx(600 / TOLD_PAUSE_S_MAX, abs=1)
 
 
-def test_and_oftener_while_nobody_does(settling: Settling, clock: Clock) -> None:
+def test_and_oftener_while_nobody_does(settling: Settling, clock: HandMovedClock) -> None:
     settling.watch([an_order("one")])
     asked_within(settling, clock, 1)
 
@@ -71,7 +63,7 @@ def test_and_oftener_while_nobody_does(settling: Settling, clock: Clock) -> None
 
 @pytest.mark.parametrize(("connection", "each_s"), [(0, EACH_S), (1, EACH_TOLD_S)])
 def test_a_hundred_working_orders_leave_room_to_new_ones(
-    settling: Settling, clock: Clock, connection: int, each_s: float
+    settling: Settling, clock: HandMovedClock, connection: int, each_s: float
 ) -> None:
     settling.told_by(connection)
     settling.watch([an_order(f"order-{number}") for number in range(100)])
@@ -81,7 +73,7 @@ def test_a_hundred_working_orders_leave_room_to_new_ones(
 
 
 def test_an_order_whose_fate_is_unknown_waits_for_none_of_them(
-    settling: Settling, clock: Clock
+    settling: Settling, clock: HandMovedClock
 ) -> None:
     settling.told_by(1)
     settling.watch([an_order(f"order-{number}") for number in range(100)])
@@ -93,7 +85,9 @@ def test_an_order_whose_fate_is_unknown_waits_for_none_of_them(
     assert len(settling.due()) == 70
 
 
-def test_a_new_connection_hastens_every_question_once(settling: Settling, clock: Clock) -> None:
+def test_a_new_connection_hastens_every_question_once(
+    settling: Settling, clock: HandMovedClock
+) -> None:
     settling.told_by(1)
     settling.watch([an_order("one"), an_order("two")])
     asked_within(settling, clock, 5)

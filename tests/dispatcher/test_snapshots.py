@@ -18,7 +18,7 @@ from bench.story import history
 from consumers.as_of import account_as_of
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.dispatcher.snapshot_writer import SnapshotWriter
-from consumers.settings import TuningSettings
+from consumers.settings_account import TuningSettings
 from consumers.snapshots import snapshot_of
 from consumers.topics_admin import apply_topics
 from events.catalog import LogEvent

@@ -9,12 +9,10 @@ import structlog
 from consumers.dispatcher.telling import tell
 from consumers.logs import configure_logs
 from events.catalog import LogEvent
-from tests.builders import (
+from tests.builders import a_decline, a_failure, a_halt
+from tests.order_builders import (
     a_cancellation,
-    a_decline,
-    a_failure,
     a_fill,
-    a_halt,
     a_rejection,
     a_resend,
     an_acceptance,

@@ -34,21 +34,23 @@ from events.recommendation import InstrumentType
 from examples.signal_engine.engine import recommendations
 from tests.builders import (
     NOW,
-    a_bracket,
     a_call,
-    a_cancellation,
     a_decline,
-    a_fill,
     a_market,
     a_recommendation,
-    an_acceptance,
     an_author,
-    an_intent,
     an_opening,
     an_option,
-    the_leg,
 )
 from tests.dispatcher.world import World
+from tests.order_builders import (
+    a_bracket,
+    a_cancellation,
+    a_fill,
+    an_acceptance,
+    an_intent,
+    the_leg,
+)
 
 SEEN: Final = OffsetsSeen(log=0, recommendations=0)
 

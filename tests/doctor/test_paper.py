@@ -6,7 +6,8 @@ import pytest
 
 from consumers.doctor.broker_checks import check_broker
 from consumers.doctor.finding import Finding, Verdict
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 from stack.alpaca_server.control import AlpacaAccount, AlpacaControl
 
 

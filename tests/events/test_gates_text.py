@@ -18,7 +18,7 @@ from events.records import record_writer
 from projections.executions import EXECUTIONS
 from projections.status import STATUS
 from projections.texts import gates_json
-from tests.builders import an_intent
+from tests.order_builders import an_intent
 from tests.projections.story import CODEC
 from tests.schemas.examples import arbitrary
 from tests.schemas.golden_bytes import OneSchema

@@ -7,7 +7,7 @@ from events.avro import avro_schema
 from events.codec import Codec
 from events.order import OrderAccepted, OrderRejected, RejectionClass
 from events.readers import bare, record_reader
-from tests.builders import a_rejection, an_acceptance, an_intent
+from tests.order_builders import a_rejection, an_acceptance, an_intent
 from tests.schemas.golden_bytes import OneSchema
 
 

@@ -15,7 +15,7 @@ from events.avro import avro_schema
 from events.catalog import EVENTS, AnyEvent
 from events.decision import GateResult, Verdict
 from events.gates_bytes import gates_writer
-from tests.builders import a_fill, an_intent
+from tests.order_builders import a_fill, an_intent
 from tests.projections.story import CODEC
 from tests.schemas.examples import arbitrary
 

@@ -21,7 +21,8 @@ from projections.accounts import ACCOUNTS
 from projections.catalog import PROJECTIONS
 from projections.executions import EXECUTIONS
 from projections.status import STATUS
-from tests.builders import ACCOUNT, a_decline, a_fill, an_intent, an_opening
+from tests.builders import ACCOUNT, a_decline, an_opening
+from tests.order_builders import a_fill, an_intent
 from tests.projections.driving import fold
 from tests.projections.projecting import World
 from tests.projections.story import NOW, records

@@ -1,6 +1,6 @@
 """`account_positions` and `account_state` are what the account's own log comes to."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,95 +13,36 @@ from hypothesis import strategies as st
 
 from accounts.evolve import fold
 from accounts.state import AccountState
-from consumers.projector.lane import Lane
-from events import roles
-from events.account import AdjustmentKind, CostBasis, DispatcherStarted
+from events.account import AdjustmentKind, CostBasis
 from events.catalog import LogEvent
-from events.codec import Codec
 from events.order import Side
 from events.values import money
 from projections.accounts import ACCOUNTS
-from projections.engine import Applied, Engine
 from projections.record import Record
-from projections.retry import Retried, Retry
 from projections.session import Session
 from projections.verify.accounts import AccountsFold
 from projections.verify.compare import differences
 from tests.accounts.histories import ANY_LOG, EVENTS
-from tests.builders import (
-    ACCOUNT,
-    NOW,
-    OPTION_SYMBOL,
-    RUN,
-    a_decline,
-    a_fill,
-    a_halt,
-    an_adjustment,
-    an_author,
-    an_intent,
-    an_opening,
-    an_option,
-    an_unknown_outcome,
-)
+from tests.builders import ACCOUNT, NOW, OPTION_SYMBOL, RUN, a_decline, an_adjustment, an_opening
+from tests.order_builders import a_fill, an_intent
 from tests.projections.driving import Driver, Failures, after, rows
+from tests.projections.eventful import (
+    EVENTFUL,
+    LATER,
+    TABLES,
+    TOPIC,
+    WINNER,
+    an_engine,
+    applied,
+    run,
+    started,
+    tables,
+    told,
+)
 from tests.projections.past import Remembered
-from tests.projections.story import KnownSchemas, records
 from tests.projections.test_any_order import cut
 
-TOPIC: Final = f"dispatch.events.{ACCOUNT}"
-TABLES: Final = (*ACCOUNTS.tables, "projection_checkpoints", "parked_events")
-LIMITS: Final = '{"max_notional_exposure":"10000","max_open_positions":5}'
-WINNER: Final = an_intent(1, quantity=10)
-OPTION: Final = an_intent(2, quantity=2, price=5, option=an_option())
-LATER: Final = an_intent(3, ticker="AAPL", quantity=3, price=50, at=NOW + timedelta(days=1))
 SALE: Final = an_intent(4, side=Side.SELL, quantity=10, price=110, closes=True)
-
-
-def started(run: int = 0, limits: str = LIMITS) -> DispatcherStarted:
-    return DispatcherStarted(
-        envelope=an_author().about(
-            f"run:{RUN}", roles.started(run), occurred_at=NOW + timedelta(minutes=run)
-        ),
-        host="trader-1",
-        process_id=4711,
-        limits=limits,
-    )
-
-
-EVENTFUL: Final[list[LogEvent]] = [
-    an_opening(),
-    started(),
-    WINNER,
-    a_fill(WINNER, 4, 99, fees="0.35"),
-    OPTION,
-    a_fill(OPTION, 2, 6),
-    LATER,
-    an_unknown_outcome(LATER),
-    a_decline(9),
-    a_halt(1, "lunch"),
-]
-
-
-def told(events: Sequence[LogEvent]) -> list[Record]:
-    return records(TOPIC, events)
-
-
-def run(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
-
-
-def tables(dsn: str) -> dict[str, list[dict[str, Any]]]:
-    return {table: rows(dsn, table, "1, 2") for table in ACCOUNTS.tables}
-
-
-def applied(dsn: str, events: Sequence[LogEvent]) -> dict[str, list[dict[str, Any]]]:
-    run(dsn, f"TRUNCATE {', '.join(TABLES)}")
-    driver = Driver(dsn, ACCOUNTS)
-    driver.apply(told(events))
-    driver.close()
-    assert driver.failures.heard == []
-    return tables(dsn)
 
 
 def test_an_account_says_what_it_holds_owes_and_may_still_do(database: str) -> None:
@@ -336,160 +277,3 @@ def test_projectors_that_die_between_batches_leave_the_rows_of_one_that_lives(
         session.close()
 
     assert tables(dsn) == quiet
-
-
-def an_engine(session: Session, past: Remembered, failures: Failures) -> Engine:
-    return Engine(
-        ACCOUNTS, session, record_failure=failures, now=lambda: NOW, build="test", past=past
-    )
-
-
-POISON: Final = "ALTER TABLE account_state ADD CONSTRAINT poison CHECK (executed_count < 2)"
-MENDED: Final = "ALTER TABLE account_state DROP CONSTRAINT poison"
-
-
-@pytest.fixture
-def session(database: str) -> Iterator[Session]:
-    run(database, POISON)
-    session = Session(database)
-    yield session
-    session.close()
-
-
-def a_retry(session: Session, past: Remembered, *, at_once: int = 5000) -> Retry:
-    return Retry(
-        session=session,
-        codec=Codec(KnownSchemas()),
-        record_failure=Failures(),
-        record_settlement=lambda _: None,
-        now=lambda: NOW,
-        by="ann",
-        build="test",
-        past=past,
-        at_once=at_once,
-    )
-
-
-def test_an_event_that_cannot_be_applied_leaves_the_rows_of_the_one_before(
-    database: str, session: Session, make_database: Callable[..., str], migrated_template: str
-) -> None:
-    stream, failures = told(EVENTFUL), Failures()
-    engine = an_engine(session, Remembered(stream), failures)
-    engine.begin((TOPIC, 0), 0)
-
-    engine.apply(stream, after(stream))
-
-    assert [failure.offset for failure in failures.heard] == [5]
-    assert tables(database) == applied(make_database(migrated_template), EVENTFUL[:5])
-
-
-@pytest.mark.parametrize("at_once", [1, 2, 5000])
-def test_after_the_fix_a_retry_goes_on_in_order_and_so_does_the_projector(
-    database: str,
-    session: Session,
-    make_database: Callable[..., str],
-    migrated_template: str,
-    at_once: int,
-) -> None:
-    more = [*EVENTFUL, a_fill(LATER, 3, 50), an_adjustment(1, 90)]
-    stream = told(more)
-    past = Remembered(stream)
-    engine = an_engine(session, past, Failures())
-    engine.begin((TOPIC, 0), 0)
-    engine.apply(stream[:8], after(stream[:8]))
-    engine.apply(stream[8:10], after(stream[8:10]))
-    run(database, MENDED)
-
-    assert a_retry(session, past, at_once=at_once)(ACCOUNTS, TOPIC) == Retried(applied=5, waiting=0)
-    assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
-
-    engine.apply(stream[10:], after(stream[10:]))
-    assert tables(database) == applied(make_database(migrated_template), more)
-
-
-def test_a_retry_that_fails_halfway_keeps_what_went_well(
-    database: str, session: Session, make_database: Callable[..., str], migrated_template: str
-) -> None:
-    more = [*EVENTFUL, a_fill(LATER, 3, 50), an_adjustment(1, 90)]
-    stream = told(more)
-    past = Remembered(stream)
-    engine = an_engine(session, past, Failures())
-    engine.begin((TOPIC, 0), 0)
-    engine.apply(stream, after(stream))
-    run(database, MENDED)
-    run(database, POISON.replace("2", "3"))
-
-    result = a_retry(session, past)(ACCOUNTS, TOPIC)
-
-    assert (result.applied, result.waiting) == (5, 2)
-    assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
-    run(database, MENDED)
-    assert a_retry(session, past)(ACCOUNTS, TOPIC) == Retried(applied=2, waiting=0)
-    assert tables(database) == applied(make_database(migrated_template), more)
-
-
-def test_a_batch_that_was_rolled_back_is_not_in_the_fold(
-    database: str, session: Session, make_database: Callable[..., str], migrated_template: str
-) -> None:
-    run(database, MENDED)
-    stream = told(EVENTFUL)
-    engine = an_engine(session, Remembered([]), Failures())
-    engine.begin((TOPIC, 0), 0)
-    engine.apply(stream[:4], after(stream[:4]))
-    run(database, "ALTER TABLE account_state RENAME TO account_state_away")
-    with pytest.raises(Exception, match="account_state"):
-        engine.apply(stream[4:], after(stream[4:]))
-    run(database, "ALTER TABLE account_state_away RENAME TO account_state")
-
-    engine.apply(stream[4:], after(stream[4:]))
-
-    assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
-
-
-def test_a_long_past_is_folded_in_goes_between_which_the_other_projections_have_their_turn(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quiet = applied(database, EVENTFUL)
-    run(database, f"TRUNCATE {', '.join(TABLES)}")
-    stream = told(EVENTFUL)
-    first = Driver(database, ACCOUNTS)
-    first.apply(stream[:9])
-    first.close()
-    monkeypatch.setattr("projections.engine.RECORDS_AT_ONCE_MAX", 2)
-    session = Session(database)
-    past = Remembered(stream)
-    lane = Lane(an_engine(session, past, Failures()), backoff_ms=1, backoff_max_ms=1)
-    lane.gain((TOPIC, 0), 0)
-
-    goes = 0
-    rest = lane.prepare(stream[9:])
-    while lane.write(rest, after(stream), {(TOPIC, 0): 9}) == Applied():
-        assert lane.behind
-        assert lane.take_up() == {(TOPIC, 0): 9}
-        goes += 1
-    session.close()
-
-    assert goes == 4
-    assert past.read_offsets == list(range(9))
-    assert tables(database) == quiet
-
-
-def test_a_projection_that_was_passed_by_applies_nothing_and_asks_for_what_it_has_not_seen(
-    database: str,
-) -> None:
-    quiet = applied(database, EVENTFUL)
-    run(database, f"TRUNCATE {', '.join(TABLES)}")
-    stream = told(EVENTFUL)
-    session = Session(database)
-    lane = Lane(an_engine(session, Remembered(stream), Failures()), backoff_ms=1, backoff_max_ms=1)
-    lane.gain((TOPIC, 0), 0)
-    lane.write(lane.prepare(stream[:3]), after(stream[:3]), {(TOPIC, 0): 0})
-
-    passed_by = lane.write(lane.prepare(stream[5:]), after(stream), {(TOPIC, 0): 5})
-
-    assert passed_by == Applied()
-    assert lane.behind
-    assert lane.take_up() == {(TOPIC, 0): 3}
-    lane.write(lane.prepare(stream[3:]), after(stream), {(TOPIC, 0): 3})
-    session.close()
-    assert tables(database) == quiet

@@ -1,6 +1,8 @@
 """A projector beside migrations of a newer build: what only adds is nothing to it."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from migrations.apply import migrate
 from projections.catalog import PROJECTIONS
 from tests.migrations.test_migrations import FILES
 from tests.projections.driving import rows
-from tests.projections.projecting import World, projecting
+from tests.projections.projecting import Running, World, projecting
+from tests.projections.story import Log
 from tests.projections.test_projector import executed, traded
 
 EXPANSION = """
@@ -54,6 +57,16 @@ def released(world: World, newer: Path, name: str, sql: str) -> None:
     assert migrate(world.database, folder=newer) == [name]
 
 
+@contextmanager
+def halfway(world: World) -> Iterator[tuple[Log, Running]]:
+    """A projector at work, with two trades of four in its tables; the rest is yet to be written."""
+    log = traded("tiny", 4)
+    with projecting(world) as running:
+        world.write(log, log.events[:4])
+        running.wait_until(lambda _: len(executed(world.database)) == 2)
+        yield log, running
+
+
 def assert_nothing_differs(world: World) -> None:
     assert rows(world.database, "parked_events") == []
     for found in verify(world.cluster, world.codec, world.database, PROJECTIONS):
@@ -63,11 +76,7 @@ def assert_nothing_differs(world: World) -> None:
 def test_a_projector_of_the_version_before_goes_on_while_a_newer_build_expands_the_tables(
     world: World, newer: Path
 ) -> None:
-    log = traded("tiny", 4)
-    with projecting(world) as running:
-        world.write(log, log.events[:4])
-        running.wait_until(lambda _: len(executed(world.database)) == 2)
-
+    with halfway(world) as (log, running):
         released(world, newer, "2000_expand", EXPANSION)
 
         world.write(log, log.events[4:])
@@ -83,11 +92,7 @@ def test_a_projector_of_the_version_before_goes_on_while_a_newer_build_expands_t
 def test_a_contraction_that_came_too_early_parks_nothing_and_stops_its_own_projection_only(
     world: World, newer: Path
 ) -> None:
-    log = traded("tiny", 4)
-    with projecting(world) as running:
-        world.write(log, log.events[:4])
-        running.wait_until(lambda _: len(executed(world.database)) == 2)
-
+    with halfway(world) as (log, running):
         released(world, newer, "2001_contract", CONTRACTION)
         world.write(log, log.events[4:])
         running.wait_until(lambda progress: progress.interrupted == ("executions",))

@@ -7,7 +7,8 @@ import pytest
 
 from brokers.alpaca.broker import AlpacaPaperBroker
 from consumers.dispatcher.brokerage import wire
-from consumers.settings import AccountSettings, load_settings
+from consumers.settings import load_settings
+from consumers.settings_account import AccountSettings
 
 VARIABLE = "DISPATCHER_TEST_PAPER_ACCOUNT"
 

@@ -20,7 +20,7 @@ from consumers.clock import SystemClock
 from consumers.dispatcher.brokerage import market_of
 from consumers.doctor.broker_checks import check_broker
 from consumers.doctor.finding import Verdict
-from consumers.settings import AccountSettings
+from consumers.settings_account import AccountSettings
 from events.identifiers import ClientOrderId
 from events.order import OrderTerms, OrderType, Side
 from events.recommendation import Action, InstrumentType

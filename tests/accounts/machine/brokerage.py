@@ -8,7 +8,7 @@ from events.catalog import LogEvent
 from events.identifiers import Leg
 from events.order import OrderFilled, OrderIntended, Side
 from events.values import money, quantity
-from tests.builders import a_cancellation, a_fill, an_expiry, the_leg
+from tests.order_builders import a_cancellation, a_fill, an_expiry, the_leg
 
 LEAST: Final = Decimal("0.000000001")
 """The smallest fraction of a share."""

@@ -16,12 +16,12 @@ from events.order import OrderCanceled, OrderExpired, OrderFilled, OrderRejected
 from tests.accounts.machine.brokerage import Working
 from tests.accounts.machine.ground import answers, picks
 from tests.accounts.machine.halting import Halting
-from tests.builders import (
+from tests.builders import an_author
+from tests.order_builders import (
     a_cancellation,
     a_rejection,
     a_resend,
     an_acceptance,
-    an_author,
     an_unknown_outcome,
     the_leg,
 )

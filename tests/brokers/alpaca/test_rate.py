@@ -10,26 +10,17 @@ from brokers.alpaca.rate import (
     WINDOW_S,
     RateBudget,
 )
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.clocks import HandMovedClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandMovedClock:
+    return HandMovedClock(1_000.0)
 
 
 @pytest.fixture
-def budget(clock: Clock) -> RateBudget:
-    return RateBudget(clock, clock)
+def budget(clock: HandMovedClock) -> RateBudget:
+    return RateBudget(clock.elapsed_s, clock.elapsed_s)
 
 
 def test_a_fresh_account_may_order_but_leaves_room_for_look_ups(budget: RateBudget) -> None:
@@ -37,7 +28,7 @@ def test_a_fresh_account_may_order_but_leaves_room_for_look_ups(budget: RateBudg
 
 
 def test_our_own_requests_count_even_where_the_broker_says_nothing(
-    budget: RateBudget, clock: Clock
+    budget: RateBudget, clock: HandMovedClock
 ) -> None:
     for _ in range(LIMIT):
         budget.sending()
@@ -48,7 +39,7 @@ def test_our_own_requests_count_even_where_the_broker_says_nothing(
     assert budget.orders_free() == (LIMIT - KEPT_FREE) // 2
 
 
-def test_the_brokers_count_holds_until_its_reset(budget: RateBudget, clock: Clock) -> None:
+def test_the_brokers_count_holds_until_its_reset(budget: RateBudget, clock: HandMovedClock) -> None:
     budget.told(
         {
             "x-ratelimit-limit": "200",
@@ -71,7 +62,7 @@ def test_a_reply_that_was_overtaken_gives_nothing_back(budget: RateBudget) -> No
 
 
 def test_who_was_turned_away_orders_nothing_until_the_reset(
-    budget: RateBudget, clock: Clock
+    budget: RateBudget, clock: HandMovedClock
 ) -> None:
     budget.exhausted({"x-ratelimit-reset": "1010"})
     assert budget.orders_free() == 0
@@ -82,7 +73,7 @@ def test_who_was_turned_away_orders_nothing_until_the_reset(
 
 
 def test_who_was_turned_away_without_a_reset_asks_again_in_a_moment(
-    budget: RateBudget, clock: Clock
+    budget: RateBudget, clock: HandMovedClock
 ) -> None:
     budget.told({"x-ratelimit-remaining": "100", "x-ratelimit-reset": "1060"})
     budget.exhausted({})
@@ -109,7 +100,9 @@ def test_questions_and_cancels_go_on_where_new_orders_wait(budget: RateBudget) -
     assert (budget.orders_free(), budget.requests_free()) == (0, KEPT_FREE)
 
 
-def test_a_reset_that_is_days_away_is_not_believed(budget: RateBudget, clock: Clock) -> None:
+def test_a_reset_that_is_days_away_is_not_believed(
+    budget: RateBudget, clock: HandMovedClock
+) -> None:
     budget.told({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "999999999999"})
     assert budget.requests_free() == 0
 
