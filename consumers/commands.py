@@ -15,7 +15,7 @@ from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import admin_client, consume_batch, consumer_config, offset_of, unreachable
-from consumers.offsets import watermarks
+from consumers.offsets import described, watermarks
 from events import roles
 from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
 from events.catalog import LogEvent
@@ -27,7 +27,6 @@ from events.topics import commands_of, log_of
 ANSWER_WITHIN_S: Final = 15.0
 _NOBODY_AFTER_S: Final = 1.0
 _CANCELLED_WITHIN_S: Final = 5.0
-_TIMEOUT_S: Final = 6.0
 _DELIVERY_TIMEOUT_MS: Final = 10_000
 
 
@@ -224,8 +223,7 @@ def dispatchers_of(cluster: Cluster, account: AccountName) -> int:
     admin = admin_client(cluster.bootstrap_servers)
     group = cluster.dispatchers_of(account)
     try:
-        [found] = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S).values()
-        return len(found.result().members)
+        return len(described(admin, group).members)
     except KafkaException as error:
         raise unreachable(error) from error
 

@@ -146,7 +146,10 @@ def is_fenced(error: KafkaError) -> bool:
 def sentence(error: KafkaException | KafkaError) -> str:
     """Return librdkafka's own words, without its decoration."""
     inner = error.args[0] if isinstance(error, KafkaException) else error
-    return inner.str() if isinstance(inner, KafkaError) else str(inner)
+    if not isinstance(inner, KafkaError):
+        return str(inner)
+    said = inner.str()
+    return f"{said}{inner.name()}" if said.endswith(": ") else said
 
 
 def names(partitions: Iterable[TopicPartition]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Questions about a topic's offsets, asked again while a partition's leader changes."""
+"""Questions about offsets and groups, asked again while who must answer them changes."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,11 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # it is public
+    AdminClient,
+    ConsumerGroupDescription,
+    OffsetSpec,
+)
 
 from consumers.errors import ServiceUnreachable
 from consumers.kafka import CONNECTED_AT_ONCE, METADATA_TIMEOUT_S, admin_client, unreachable
@@ -31,6 +35,9 @@ _LEADER_CHANGED: Final = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     }
 )
 _UNKNOWN: Final = frozenset(
@@ -101,8 +108,8 @@ def once_led(ask: Callable[[], _T], look_again: Callable[[], object]) -> _T:
     """Return the answer to `ask`, asked again for up to 10 s while the leader changes.
 
     A partition that was just made, or whose leader just changed, is refused by the node that
-    leads it until that node has heard so itself; `look_again` reads Kafka's layout anew. One that
-    is not known at all is asked for again for a second.
+    leads it until that node has heard so itself; a group likewise, by its coordinator.
+    `look_again` reads Kafka's layout anew. What is not known at all is asked for for a second.
 
     Raises:
         KafkaException: Any other refusal, or this one to the end.
@@ -122,6 +129,23 @@ def _patience_s(code: int) -> float:
     if code in _LEADER_CHANGED:
         return METADATA_TIMEOUT_S
     return _MADE_S if code in _UNKNOWN else -1.0
+
+
+def described(admin: AdminClient, group: str) -> ConsumerGroupDescription:
+    """Return what Kafka says of a group and its members.
+
+    Raises:
+        KafkaException: It does not say; `GROUP_ID_NOT_FOUND` where nobody ever joined.
+    """
+
+    def asked() -> ConsumerGroupDescription:
+        [found] = admin.describe_consumer_groups(
+            [group], request_timeout=METADATA_TIMEOUT_S
+        ).values()
+        description: ConsumerGroupDescription = found.result()
+        return description
+
+    return once_led(asked, look_again=lambda: admin.list_topics(timeout=METADATA_TIMEOUT_S))
 
 
 def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> int:

@@ -1,19 +1,16 @@
 """Who sits at an account and who stands by, and what still waits to be decided there."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.kafka import admin_client, consumer_config, unreachable
-from consumers.offsets import committed
+from consumers.offsets import committed, described
 from consumers.scan import scan
 from consumers.waiting import Wait, from_text
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS
-
-_TIMEOUT_S: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +40,8 @@ def seat_of(cluster: Cluster, account: AccountName) -> Seat:
     """
     group = cluster.dispatchers_of(account)
     admin = admin_client(cluster.bootstrap_servers)
-    asked = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)
     try:
-        found = asked[group].result(_TIMEOUT_S)
+        found = described(admin, group)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return Seat(group=group, group_state="DEAD")
@@ -54,7 +50,7 @@ def seat_of(cluster: Cluster, account: AccountName) -> Seat:
     for one in found.members:
         host = str(one.host).removeprefix("/")
         member = Member(client_id=one.client_id, member_id=one.member_id, host=host)
-        if one.assignment is not None and one.assignment.topic_partitions:
+        if one.assignment.topic_partitions:
             holder = member
         else:
             standbys.append(member)

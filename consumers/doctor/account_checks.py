@@ -15,6 +15,7 @@ from consumers.doctor.offsets import TIMEOUT_S, Offsets
 from consumers.errors import ConfigurationError, DispatcherError
 from consumers.freshness import backlogs
 from consumers.kafka import admin_client, unreachable
+from consumers.offsets import described
 from consumers.scan import scan
 from consumers.settings import Settings
 from consumers.settings_account import AccountSettings
@@ -104,9 +105,8 @@ def _group(cluster: Cluster, account: AccountSettings) -> tuple[int, int | None]
     where = TopicPartition(cluster.topic(RECOMMENDATIONS.name), 0)
     asked = ConsumerGroupTopicPartitions(group, [where])
     try:
-        [described] = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S).values()
+        members = len(described(admin, group).members)
         [listed] = admin.list_consumer_group_offsets([asked], request_timeout=TIMEOUT_S).values()
-        members = len(described.result().members)
         [found] = listed.result().topic_partitions
     except KafkaException as error:
         raise unreachable(error) from error
