@@ -41,9 +41,7 @@ def test_a_partition_that_does_not_exist_has_no_offset_of_any_moment(cluster: Cl
         consumer.close()
 
 
-def test_a_node_that_does_not_lead_or_coordinate_yet_is_asked_again_after_a_look_at_the_layout() -> (
-    None
-):
+def test_who_does_not_lead_or_coordinate_yet_is_asked_again_after_a_look_at_the_layout() -> None:
     refusals = [
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.FENCED_LEADER_EPOCH,
