@@ -147,9 +147,9 @@ CROSS JOIN LATERAL (
         """Return orders with their fills and executions; see `Finisher`."""
         orders: dict[str, _Order] = {}
         for row in rows:
-            order = orders.setdefault(
-                row[1], _Order()
-            )  # by client_order_id: the log is one account's
+            order = orders.get(row[1])  # by client_order_id: the log is one account's
+            if order is None:
+                order = orders[row[1]] = _Order()
             match row:
                 case OrderIntentRow():
                     order.intents.append(row)
