@@ -6,9 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
+from consumers.offsets import watermarks
 from tests.cli.advice import line, lines
 from tests.cli.running import Command, Place
 from tests.services import Services
@@ -48,10 +49,7 @@ def _everything(place: Place, directory: Path) -> dict[str, Any]:
         topics = [name for name in admin.list_topics(timeout=10).topics if place.prefix in name]
         groups = admin.list_consumer_groups().result(10).valid
         return {
-            "ends": {
-                name: reader.get_watermark_offsets(TopicPartition(name, 0), timeout=10)
-                for name in topics
-            },
+            "ends": {name: watermarks(reader, name) for name in topics},
             "groups": sorted(one.group_id for one in groups if place.prefix in one.group_id),
             "files": {file.name: file.read_bytes() for file in directory.iterdir()},
         }

@@ -27,6 +27,7 @@ from consumers.clock import SystemClock, elapsed_s
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError
 from consumers.kafka import consume_batch, consumer_config
+from consumers.offsets import end_offset
 from consumers.settings import load_settings
 from events.account import AccountHalted
 from events.identifiers import BrokerOrderId, ClientOrderId
@@ -100,7 +101,7 @@ def everything_in_kafka(cluster: Cluster) -> dict[str, bytes]:
     names = [
         one for one in consumer.list_topics(timeout=10).topics if one.startswith(cluster.prefix)
     ]
-    ends = {(name, 0): consumer.get_watermark_offsets(TopicPartition(name, 0))[1] for name in names}
+    ends = {(name, 0): end_offset(consumer, name) for name in names}
     consumer.assign([TopicPartition(name, 0, 0) for name in names])
     found, at = dict[str, bytes](), dict.fromkeys(ends, 0)
     while any(at[place] < end for place, end in ends.items()):

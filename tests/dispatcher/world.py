@@ -21,6 +21,7 @@ from brokers.ledger import read_ledger
 from consumers.clock import SystemClock
 from consumers.cluster import Cluster
 from consumers.kafka import consume_batch, consumer_config, offset_of
+from consumers.offsets import end_offset
 from consumers.topics_admin import apply_topics
 from events.catalog import LOG_EVENTS, LogEvent
 from events.codec import Codec
@@ -227,7 +228,7 @@ dsn = "{self.services.postgres_dsn}"
         name = self.cluster.topic(topic)
         consumer = Consumer(consumer_config(self.cluster.bootstrap_servers, f"reader.{uuid4()}"))
         try:
-            end = consumer.get_watermark_offsets(TopicPartition(name, 0), timeout=10)[1]
+            end = end_offset(consumer, name)
             consumer.assign([TopicPartition(name, 0, 0)])
             found: list[tuple[int, bytes | None]] = []
             reached = 0
