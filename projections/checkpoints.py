@@ -49,12 +49,12 @@ def move(connection: Connection, projection: str, *, known: Offsets, to: Offsets
         CheckpointLost: At least one stands further on: another projector was here.
         CheckpointRewound: None stands further on, at least one further back.
     """
-    moved = ask_to_move(connection, projection, known=known, to=to)
-    check_moved(connection, moved.rowcount, projection, known=known, to=to)
+    answer = ask_to_move(connection, projection, known=known, to=to)
+    check_moved(connection, answer, projection, known=known, to=to)
 
 
 def ask_to_move(connection: Connection, projection: str, *, known: Offsets, to: Offsets) -> Cursor:
-    """Send what `move` does; the answer's row count is for `check_moved`."""
+    """Send what `move` does; the answer, which ones have moved, is for `check_moved`."""
     topics, numbers, before, after = _columns(known, to)
     return connection.execute(
         """
@@ -66,19 +66,22 @@ def ask_to_move(connection: Connection, projection: str, *, known: Offsets, to: 
           AND c.topic = m.topic
           AND c.partition = m.partition
           AND c.next_offset = m.known_offset
+        RETURNING c.topic, c.partition
         """,
         (topics, numbers, before, after, projection),
     )
 
 
 def check_moved(
-    connection: Connection, moved: int, projection: str, *, known: Offsets, to: Offsets
+    connection: Connection, answer: Cursor, projection: str, *, known: Offsets, to: Offsets
 ) -> None:
-    """Raise what `move` raises unless all have `moved`."""
-    if moved == len(to):
+    """Raise what `move` raises unless all have moved by the `answer` to it."""
+    if answer.rowcount == len(to):
         return
-    found = read(connection, projection, to)
-    for partition in sorted(to):
+    moved = {(str(topic), int(str(number))) for topic, number in answer.fetchall()}
+    stayed = to.keys() - moved  # the others stand further on by this very transaction
+    found = read(connection, projection, stayed)
+    for partition in sorted(stayed):
         if partition not in found or found[partition] > known[partition]:
             raise lost(projection, partition)
     raise CheckpointRewound(

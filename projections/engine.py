@@ -284,7 +284,7 @@ class Engine:
                     moved = checkpoints.ask_to_move(connection, name, known=known, to=to)
                     parked = ask_parked_topics(connection, name)
                     found = ask_known(connection, promised) if promised else None
-                checkpoints.check_moved(connection, moved.rowcount, name, known=known, to=to)
+                checkpoints.check_moved(connection, moved, name, known=known, to=to)
                 is_known = found is not None and found.fetchone() != (0,)
                 yield connection, topics_in(parked), is_known
                 doubtful.update(to)

@@ -221,6 +221,50 @@ def test_commits_that_postgresql_lost_in_a_crash_are_read_again_from_the_log(
     assert driver.engine.apply(stream[2:], after(stream[2:])) == Applied(applied=4)
 
 
+def test_a_crash_that_lost_the_commits_of_one_log_alone_is_no_second_projector(
+    database: str, driver: Driver
+) -> None:
+    # given: two accounts' logs, of which the one's last commit is gone
+    tiny, large = traded("tiny", 3).records(), traded("large", 3).records()
+    driver.apply([*tiny[:4], *large[:4]])
+    run(
+        database,
+        "UPDATE projection_checkpoints SET next_offset = 2 WHERE topic = 'dispatch.events.large'",
+    )
+    rest = [*tiny[4:], *large[4:]]
+
+    # when: the next batch is of both
+    with pytest.raises(CheckpointRewound, match="the log still has it"):
+        driver.engine.apply(rest, after(rest))
+    driver.engine.resume()
+
+    # then: nothing of it is there, and all of it comes
+    assert driver.engine.checkpoints == {
+        ("dispatch.events.tiny", 0): 4,
+        ("dispatch.events.large", 0): 2,
+    }
+    again = [*tiny[4:], *large[2:]]
+    assert driver.engine.apply(again, after(again)) == Applied(applied=6)
+    assert len(rows(database, "dispatch_executions")) == 6
+
+
+def test_a_second_projector_in_one_of_two_logs_is_one_whatever_the_other_says(
+    database: str, driver: Driver
+) -> None:
+    tiny, large = traded("tiny", 2).records(), traded("large", 2).records()
+    both = [*tiny, *large]
+    second = Driver(database, EXECUTIONS)
+    driver.begin(both)
+    second.begin(both)
+    driver.engine.apply(large, after(large))
+
+    with pytest.raises(CheckpointLost, match="large"):
+        second.engine.apply(both, after(both))
+    second.close()
+
+    assert {row["account_name"] for row in rows(database, "dispatch_executions")} == {"large"}
+
+
 def test_a_commit_whose_answer_was_lost_is_recognised_as_our_own(
     database: str, driver: Driver
 ) -> None:
