@@ -11,6 +11,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.cluster import Cluster
+from consumers.kafka import CONNECTED_AT_ONCE
 from consumers.projector.run import run_projector
 from consumers.projector.settings import Progress, ProjectorResult, ProjectorSettings
 from consumers.registry import RegistrySchemaSource
@@ -90,6 +91,7 @@ class World:
                 "bootstrap.servers": self.cluster.bootstrap_servers,
                 "transactional.id": self.cluster.dispatchers_of(AccountName(account)),
                 "retry.backoff.ms": 1,
+                **CONNECTED_AT_ONCE,
             }
         )
         producer.init_transactions(PATIENCE_S)
