@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -27,6 +28,7 @@ from projections.record import Record
 
 _BATCH: Final = 2000
 _SILENCE_S_MAX: Final = 20.0
+_LEADERS_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class History:
         at = {place: start.get(place, 0) for place in target}
         open_ = {place for place, offset in at.items() if offset < target[place]}
         try:
+            self._find_leaders(open_)
             self._consumer.incremental_assign([self._place(one, at[one]) for one in open_])
             moved = time.monotonic()
             while open_:
@@ -123,6 +126,16 @@ class History:
             raise unreachable(error) from error
         finally:
             self._consumer.unassign()
+
+    def _find_leaders(self, places: set[Partition]) -> None:
+        """Let librdkafka know who leads topics that it has not met.
+
+        It would find out by itself, but once it runs it looks for new topics only every second. No
+        answer is no fault yet: reading finds out.
+        """
+        for topic in sorted({topic for topic, _ in places}):
+            with suppress(KafkaException):
+                self._consumer.list_topics(self._cluster.topic(topic), timeout=_LEADERS_S)
 
     def skipped(self, target: Offsets) -> frozenset[tuple[str, str, int, int]]:
         """Return (projection, topic, partition, offset) of every event that was skipped."""
