@@ -8,7 +8,7 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from events.avro import Json
 from events.gates_bytes import gates_writer
-from events.gates_text import gates_reader
+from events.gates_text import MakeGatesReader
 from events.readers import bare, record_reader
 from events.records import hints_of, record_writer
 
@@ -21,13 +21,13 @@ BriefWriter: TypeAlias = Callable[[bytes, Any], bytes | None]
 _GATES: Final = "gates"
 
 
-def brief_reader(kind: type, schema: Json) -> BriefReader | None:
-    """Return a function that reads a `kind` without making its gates, None where it has none.
+def brief_reader(kind: type, schema: Json, gates: MakeGatesReader) -> BriefReader | None:
+    """Return a function that reads a `kind`, its gates by `gates`; None where it has none.
 
     It never finds fault: what it cannot read is None, and a whole reading says why.
     """
     parts = _parts(kind, schema)
-    read_gates = None if parts is None else gates_reader(parts[1])
+    read_gates = None if parts is None else gates(parts[1])
     if parts is None or read_gates is None:
         return None
     before, _, after = parts

@@ -16,6 +16,7 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from events.avro import Json, avro_schema
 from events.brief import BriefReader, BriefWriter, brief_reader, brief_writer
 from events.catalog import EVENTS, NAMESPACE, AnyEvent
+from events.gates_text import MakeGatesReader, gates_reader
 from events.readers import Reader, bare, record_reader
 from events.records import Writer, record_writer
 
@@ -56,20 +57,24 @@ class _Plan:
 class Codec:
     """Encode and decode events against one schema source."""
 
-    def __init__(self, source: SchemaSource, *, gates_as_text: bool = False) -> None:
-        """Ask `source` nothing yet; see `with_gates_as_text`."""
+    def __init__(self, source: SchemaSource, gates: MakeGatesReader | None = None) -> None:
+        """Ask `source` nothing yet; see `with_gates`."""
         self._source = source
-        self._gates_as_text = gates_as_text
+        self._gates = gates
         self._writers: dict[type, tuple[bytes, Any, Writer, BriefWriter | None]] = {}
         self._plans: dict[int, _Plan] = {}
 
     def with_gates_as_text(self) -> Self:
-        """Return a codec in whose decoded events gates are a `GatesText` where they can be.
+        """Return a codec in whose decoded events gates are without spaces; see `with_gates`."""
+        return self.with_gates(gates_reader)
+
+    def with_gates(self, gates: MakeGatesReader) -> Self:
+        """Return a codec in whose decoded events gates are a `GatesText` where `gates` can read it.
 
         The events are equal to those of this codec, the same bytes are undecodable; it takes a
         fraction of the time where gates are only passed on.
         """
-        return type(self)(self._source, gates_as_text=True)
+        return type(self)(self._source, gates)
 
     def encode(self, event: AnyEvent) -> bytes:
         """Return the wire bytes of `event`.
@@ -167,7 +172,7 @@ class Codec:
             event_type,
             parse_schema(bare(schema)),
             record_reader(event_type, schema),
-            brief_reader(event_type, schema) if self._gates_as_text else None,
+            None if self._gates is None else brief_reader(event_type, schema, self._gates),
         )
         self._plans[schema_id] = plan
         return plan

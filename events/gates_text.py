@@ -14,6 +14,9 @@ from events.gates_schema import verdict_symbols
 GatesReader: TypeAlias = Callable[[bytes, int], "tuple[GatesText, int]"]
 """From Avro's bytes and where the array begins in them to its gates, and where it ends."""
 
+MakeGatesReader: TypeAlias = Callable[[Any], GatesReader | None]
+"""From an array's schema, as JSON, to what reads it; None where that has another shape."""
+
 _TO_BE_ESCAPED: Final = bytes(range(32)) + b'"\\'
 _QUOTES_OF_A_GATE: Final = 20
 _ONE_BYTE_MAX: Final = 127
@@ -35,7 +38,7 @@ class GatesText(Sequence[GateResult]):
         self._results: tuple[GateResult, ...] | None = None
 
     def json(self) -> str:
-        """Return every gate's answer, in the gates' order: an array of objects, without spaces."""
+        """Return every gate's answer, in the gates' order: an array of objects."""
         return self._json
 
     def declined(self) -> list[GateResult]:
@@ -70,7 +73,7 @@ class GatesText(Sequence[GateResult]):
     def __eq__(self, other: object) -> bool:
         """Say whether these are the same answers."""
         if isinstance(other, GatesText):
-            return self._json == other._json
+            return self._json == other._json or self._told() == other._told()
         return self._told() == other
 
     def __hash__(self) -> int:

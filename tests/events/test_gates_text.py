@@ -1,5 +1,6 @@
 """Gates read as text are the gates that were written, and damaged bytes are found as ever."""
 
+import json
 from dataclasses import replace
 from io import BytesIO
 from typing import Any, cast
@@ -12,18 +13,22 @@ from hypothesis import strategies as st
 from events.avro import Json, avro_schema
 from events.codec import Codec, Undecodable
 from events.decision import GateResult, RecommendationDeclined, Verdict
-from events.gates_text import GatesText
+from events.gates_text import GatesText, MakeGatesReader, gates_reader
 from events.order import OrderIntended
 from events.records import record_writer
 from projections.executions import EXECUTIONS
 from projections.status import STATUS
 from projections.texts import gates_json
+from projections.verify.gates import gates_as_shown
 from tests.order_builders import an_intent
 from tests.projections.story import CODEC
 from tests.schemas.examples import arbitrary
 from tests.schemas.golden_bytes import OneSchema
 
 AS_TEXT = CODEC.with_gates_as_text()
+AS_SHOWN = CODEC.with_gates(gates_as_shown)
+by_either = pytest.mark.parametrize("brief", [AS_TEXT, AS_SHOWN], ids=["text", "shown"])
+by_either_reader = pytest.mark.parametrize("reader", [gates_reader, gates_as_shown])
 GATE_SCHEMA = parse_schema(
     next(one for one in avro_schema(OrderIntended)["fields"] if one["name"] == "gates")["type"][
         "items"
@@ -79,15 +84,16 @@ def told(codec: Codec, data: bytes) -> object:
         return str(error)
 
 
+@by_either
 @given(event=DECISIONS, gates=gates_of(ANYTHING) | gates_of(PLAIN))
 def test_an_event_whose_gates_are_text_is_the_event_that_was_written(
-    event: OrderIntended | RecommendationDeclined, gates: tuple[GateResult, ...]
+    brief: Codec, event: OrderIntended | RecommendationDeclined, gates: tuple[GateResult, ...]
 ) -> None:
     written = replace(event, gates=gates)
 
-    read = cast("OrderIntended | RecommendationDeclined", AS_TEXT.decode(CODEC.encode(written)))
+    read = cast("OrderIntended | RecommendationDeclined", brief.decode(CODEC.encode(written)))
 
-    assert gates_json(read.gates) == gates_json(gates)
+    assert json.loads(gates_json(read.gates)) == json.loads(gates_json(gates))
     assert read == written
     assert written == read
     assert hash(read) == hash(written)
@@ -95,11 +101,12 @@ def test_an_event_whose_gates_are_text_is_the_event_that_was_written(
     assert CODEC.encode(read) == CODEC.encode(written)
 
 
+@by_either
 @given(event=DECISIONS, gates=gates_of(PLAIN))
 def test_gates_without_anything_to_escape_are_read_as_text(
-    event: OrderIntended | RecommendationDeclined, gates: tuple[GateResult, ...]
+    brief: Codec, event: OrderIntended | RecommendationDeclined, gates: tuple[GateResult, ...]
 ) -> None:
-    read: Any = AS_TEXT.decode(CODEC.encode(replace(event, gates=gates)))
+    read: Any = brief.decode(CODEC.encode(replace(event, gates=gates)))
 
     assert type(read.gates) is GatesText
     assert (len(read.gates), read.gates[:2]) == (len(gates), gates[:2])
@@ -121,24 +128,27 @@ def test_a_table_gets_the_same_rows_of_gates_as_text(
         assert list(projection.rows(read, origin)) == list(projection.rows(written, origin))
 
 
+@by_either
 @given(
     event=arbitrary(OrderIntended),
     parts=st.lists(st.tuples(gates_of(ANYTHING) | gates_of(PLAIN), st.booleans()), max_size=4),
 )
 def test_gates_in_several_blocks_are_read_in_their_order(
-    event: OrderIntended, parts: list[tuple[tuple[GateResult, ...], bool]]
+    brief: Codec, event: OrderIntended, parts: list[tuple[tuple[GateResult, ...], bool]]
 ) -> None:
     blocks = [block(gates, sized=sized) for gates, sized in parts if gates]
     data = in_blocks(event, blocks)
 
-    read = AS_TEXT.decode(data)
+    read = brief.decode(data)
 
     assert read == CODEC.decode(data)
     assert read == replace(event, gates=tuple(gate for gates, _ in parts for gate in gates))
 
 
+@by_either
 @given(event=DECISIONS, gates=gates_of(PLAIN), data=st.data())
 def test_bytes_that_end_too_soon_are_undecodable(
+    brief: Codec,
     event: OrderIntended | RecommendationDeclined,
     gates: tuple[GateResult, ...],
     data: st.DataObject,
@@ -147,13 +157,15 @@ def test_bytes_that_end_too_soon_are_undecodable(
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
 
     with pytest.raises(Undecodable) as found:
-        AS_TEXT.decode(cut)
+        brief.decode(cut)
 
     assert str(found.value) == told(CODEC, cut)
 
 
+@by_either
 @given(event=DECISIONS, gates=gates_of(PLAIN), data=st.data())
 def test_damaged_bytes_say_the_same_whether_or_not_gates_are_text(
+    brief: Codec,
     event: OrderIntended | RecommendationDeclined,
     gates: tuple[GateResult, ...],
     data: st.DataObject,
@@ -162,57 +174,62 @@ def test_damaged_bytes_say_the_same_whether_or_not_gates_are_text(
     for _ in range(data.draw(st.integers(1, 3))):
         whole[data.draw(st.integers(5, len(whole) - 1))] = data.draw(st.integers(0, 255))
 
-    assert told(AS_TEXT, bytes(whole)) == told(CODEC, bytes(whole))
+    assert told(brief, bytes(whole)) == told(CODEC, bytes(whole))
 
 
+@by_either
 @pytest.mark.parametrize("broken", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\x80"])
-def test_text_that_is_no_utf8_is_undecodable(broken: bytes) -> None:
+def test_text_that_is_no_utf8_is_undecodable(brief: Codec, broken: bytes) -> None:
     gate = GateResult(gate="g", verdict=Verdict.PASSED, reason="?" * 3, observed="", threshold="t")
     whole = CODEC.encode(replace(an_intent(), gates=(gate,)))
     data = whole.replace(b"???", broken.rjust(3, b"?"))
     assert data != whole
 
     with pytest.raises(Undecodable):
-        AS_TEXT.decode(data)
+        brief.decode(data)
 
 
-def test_a_text_of_less_than_nothing_is_undecodable() -> None:
+@by_either
+def test_a_text_of_less_than_nothing_is_undecodable(brief: Codec) -> None:
     gate = GateResult(gate="g", verdict=Verdict.PASSED, reason="???", observed="", threshold="t")
     whole = CODEC.encode(replace(an_intent(), gates=(gate,)))
     assert number(3) + b"???" in whole
 
     with pytest.raises(Undecodable):
-        AS_TEXT.decode(whole.replace(number(3) + b"???", number(-4) + b"???"))
+        brief.decode(whole.replace(number(3) + b"???", number(-4) + b"???"))
 
 
+@by_either
 @pytest.mark.parametrize("length", [63, 64, 8_191, 8_192, 1_048_576])
-def test_a_text_may_be_long(length: int) -> None:
+def test_a_text_may_be_long(brief: Codec, length: int) -> None:
     gate = GateResult(
         gate="g" * length, verdict=Verdict.DECLINED, reason="r", observed="", threshold="t"
     )
 
-    read: Any = AS_TEXT.decode(CODEC.encode(replace(an_intent(), gates=(gate,))))
+    read: Any = brief.decode(CODEC.encode(replace(an_intent(), gates=(gate,))))
 
     assert type(read.gates) is GatesText
     assert read.gates.declined() == [gate]
     assert read.gates == (gate,)
 
 
-def test_a_verdict_of_tomorrow_is_unknown() -> None:
+@by_either_reader
+def test_a_verdict_of_tomorrow_is_unknown(reader: MakeGatesReader) -> None:
     schema = avro_schema(OrderIntended)
     verdict = _gate_fields(schema)[1]["type"]
     verdict["symbols"] = [{"DECLINED": "POSTPONED"}.get(one, one) for one in verdict["symbols"]]
     gate = GateResult(gate="g", verdict=Verdict.DECLINED, reason="", observed="", threshold="")
     data = Codec(OneSchema(avro_schema(OrderIntended))).encode(replace(an_intent(), gates=(gate,)))
 
-    read: Any = Codec(OneSchema(schema), gates_as_text=True).decode(data)
+    read: Any = Codec(OneSchema(schema)).with_gates(reader).decode(data)
 
     assert type(read.gates) is GatesText
     assert read.gates[0].verdict is Verdict.UNKNOWN
     assert read.gates.declined() == []
 
 
-def test_gates_of_another_shape_are_read_by_their_schema() -> None:
+@by_either_reader
+def test_gates_of_another_shape_are_read_by_their_schema(reader: MakeGatesReader) -> None:
     schema = avro_schema(OrderIntended)
     _gate_fields(schema).append({"name": "asked_at", "type": ["null", "string"], "default": None})
     gate = GateResult(gate="g", verdict=Verdict.DECLINED, reason="", observed="", threshold="t")
@@ -221,7 +238,7 @@ def test_gates_of_another_shape_are_read_by_their_schema() -> None:
     place = whole.index(b"\x02g\x04") + len(b"\x02g\x04\x00\x00\x02t")
     data = header + whole[5:place] + b"\x00" + whole[place:]
 
-    read = Codec(OneSchema(schema), gates_as_text=True).decode(data)
+    read = Codec(OneSchema(schema)).with_gates(reader).decode(data)
 
     assert read == replace(an_intent(), gates=(gate,))
 
