@@ -12,6 +12,7 @@ from events.codec import Codec
 from events.envelope import Origin
 from events.identifiers import AccountName
 from events.topics import log_of
+from projections.verify.compare import plain
 from projections.verify.orders import OrdersFold
 
 
@@ -45,7 +46,7 @@ def executions_as_of(
         fold.take(event, Origin(topic=topic, partition=0, offset=at))
     rows = [
         # The log says nothing of it, and the table has the column.
-        {**row, "theta": None}
+        {**{column: plain(value) for column, value in row.items()}, "theta": None}
         for row in fold.tables()["dispatch_executions"].values()
     ]
     return ExecutionsAsOf(rows, end)

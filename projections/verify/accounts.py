@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from events.account import (
     AccountHalted,
@@ -14,7 +14,7 @@ from events.account import (
     DispatcherStarted,
     IncidentRecorded,
 )
-from events.catalog import AnyEvent
+from events.catalog import LOG_EVENTS, AnyEvent
 from events.envelope import Origin
 from events.topics import RECOMMENDATIONS
 from projections.dead_letter import DeadLetter
@@ -44,6 +44,8 @@ class _Account:
 
 class AccountsFold:
     """Both tables, from ledgers of their own."""
+
+    events: ClassVar = frozenset[type](LOG_EVENTS)
 
     def __init__(self) -> None:
         """Start with no accounts."""

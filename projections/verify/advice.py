@@ -1,6 +1,7 @@
 """`dispatch_recommendations`, as plain as it can be told."""
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from events.catalog import AnyEvent
 from events.envelope import Origin
@@ -8,11 +9,13 @@ from events.recommendation import OptionQuote, RecommendationIssued
 from events.sanity import nonsense
 from projections.dead_letter import DeadLetter
 from projections.verify.fold import ExpectedRow, ExpectedTable
-from projections.verify.json_values import digits, stored
+from projections.verify.json_values import Json, digits, stored
 
 
 class AdviceFold:
     """`dispatch_recommendations`: the first record of an id stays."""
+
+    events: ClassVar = frozenset[type]({RecommendationIssued})
 
     def __init__(self) -> None:
         """Start with no advice."""
@@ -54,7 +57,7 @@ def _advice(event: RecommendationIssued, offset: int) -> ExpectedRow:
         "option_symbol": option and option.symbol,
         "strike_price": option and option.strike,
         "expiration_date": option and option.expiry,
-        "option_json": _option(option) if option else None,
+        "option_json": Json(partial(_option, option)) if option else None,
         "features_snapshot": stored(event.features_snapshot),
         "sentiment_snapshot": stored(event.sentiment_snapshot),
         "log_offset": offset,

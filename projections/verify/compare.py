@@ -1,20 +1,22 @@
 """A table held against the rows that the log says it must hold, field by field."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final
 
 from psycopg import sql
-from psycopg.rows import dict_row
-from psycopg.types.json import set_json_loads
+from psycopg.types.string import TextLoader
 
-from projections.session import Connection
-from projections.verify.fold import KEYS, ExpectedTable
-from projections.verify.json_values import loads, same, storable
+from projections.session import Connection, Cursor
+from projections.verify.fold import KEYS, TRUTHS, ExpectedRow, ExpectedTable, Key
+from projections.verify.json_values import Json, loads, same, storable
 
-_ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE: Final = 2000
 _ALL: Final = sql.SQL("TRUE")
+_JSON: Final = ("json", "jsonb")
 
 
 class Kind(StrEnum):
@@ -51,43 +53,105 @@ def differences(
 
     It empties `expected` on its way, and looks at rows `where` an SQL condition holds.
     """
-    for difference, _ in differing_rows(connection, table, expected, where):
-        if difference is not None:
-            yield difference
+    for difference, _ in differing_rows(connection, table, expected, where, Counter()):
+        yield difference
 
 
 def differing_rows(
-    connection: Connection, table: str, expected: ExpectedTable, where: sql.Composable = _ALL
-) -> Iterator[tuple[Difference | None, Mapping[str, Any]]]:
-    """Yield every row, None beside one that is right; a missing one as the log has it."""
-    set_json_loads(loads, connection)
-    key_columns = KEYS[table]
-    with connection.cursor("verify", row_factory=dict_row) as cursor:
-        cursor.itersize = _ROWS_AT_ONCE
+    connection: Connection,
+    table: str,
+    expected: ExpectedTable,
+    where: sql.Composable,
+    met: Counter[str],
+) -> Iterator[tuple[Difference, Mapping[str, Any]]]:
+    """Yield what differs, each beside its row: as the log has it, a surplus one as the table has.
+
+    `met` counts the rows that the table has, right or wrong.
+    """
+    with connection.cursor("verify") as cursor:
+        for name in _JSON:
+            cursor.adapters.register_loader(name, TextLoader)
         query = sql.SQL("SELECT * FROM {} WHERE {}").format(sql.Identifier(table), where)
-        for row in cursor.execute(query):
-            key = tuple(row[column] for column in key_columns)
-            wanted = expected.pop(key, None)
-            named = dict(zip(key_columns, key, strict=True))
-            if wanted is None:
-                yield Difference(table=table, key=named, kind=Kind.SURPLUS), row
-            elif fields := _fields(row, wanted):
-                kind = Kind.DIFFERENT
-                yield Difference(table=table, key=named, kind=kind, fields=fields), wanted
-            else:
-                yield None, row
+        columns = _Columns.of(cursor.execute(query), KEYS[table])
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            met[table] += len(rows)
+            for row in rows:
+                key = columns.key(row)
+                wanted = expected.pop(key, None)
+                if wanted is None:
+                    told = columns.told(row)
+                    named = dict(zip(KEYS[table], key, strict=True))
+                    yield Difference(table=table, key=named, kind=Kind.SURPLUS), told
+                elif not columns.are(wanted, row) and (fields := columns.differing(wanted, row)):
+                    named = dict(zip(KEYS[table], key, strict=True))
+                    kind = Kind.DIFFERENT
+                    yield Difference(table=table, key=named, kind=kind, fields=fields), wanted
     for key, wanted in expected.items():
-        named = dict(zip(key_columns, key, strict=True))
+        named = dict(zip(KEYS[table], key, strict=True))
         yield Difference(table=table, key=named, kind=Kind.MISSING), wanted
 
 
-def _fields(row: dict[str, Any], wanted: Mapping[str, Any]) -> tuple[FieldDifference, ...]:
-    columns = [*row, *(column for column in wanted if column not in row)]
-    return tuple(
-        FieldDifference(column=column, table=row.get(column), log=wanted.get(column))
-        for column in columns
-        if not same(row.get(column), _as_kept(wanted.get(column)))
-    )
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What a query returns: the columns' names, and at which places are keys, JSON and truths."""
+
+    names: tuple[str, ...]
+    known: frozenset[str]
+    key: Callable[[tuple[Any, ...]], Key]
+    json: tuple[int, ...]
+    truths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, cursor: Cursor, key: tuple[str, ...]) -> "_Columns":
+        """Return the columns of a query that was executed."""
+        described = cursor.description or []
+        names = tuple(column.name for column in described)
+        at = [names.index(name) for name in key]
+        return cls(
+            names,
+            frozenset(names),
+            itemgetter(*at) if len(at) > 1 else itemgetter(slice(at[0], at[0] + 1)),
+            tuple(at for at, one in enumerate(described) if one.type_display in _JSON),
+            tuple(
+                at
+                for at, one in enumerate(described)
+                if one.type_display == "bool" or one.name in TRUTHS
+            ),
+        )
+
+    def are(self, wanted: ExpectedRow, row: tuple[Any, ...]) -> bool:
+        """Say whether `row` is what is wanted, at a glance: where it is not it still may be."""
+        if not wanted.keys() <= self.known:
+            return False
+        values = [*map(wanted.get, self.names)]
+        for at in self.json:
+            value, shown = values[at], row[at]
+            if value is not None and shown is not None and value.is_shown_as(shown):
+                values[at] = shown
+        # To Python true is 1 as well, and nothing else is one of the two.
+        return tuple(values) == row and all(values[at] is row[at] for at in self.truths)
+
+    def differing(self, wanted: ExpectedRow, row: tuple[Any, ...]) -> tuple[FieldDifference, ...]:
+        """Return the fields that are not what is wanted, one by one."""
+        told = self.told(row)
+        names = [*self.names, *(name for name in wanted if name not in self.known)]
+        return tuple(
+            FieldDifference(column=name, table=told.get(name), log=plain(wanted.get(name)))
+            for name in names
+            if not same(told.get(name), _as_kept(plain(wanted.get(name))))
+        )
+
+    def told(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        """Return a row as values by their columns."""
+        values = list(row)
+        for at in self.json:
+            values[at] = None if values[at] is None else loads(values[at])
+        return dict(zip(self.names, values, strict=True))
+
+
+def plain(value: object) -> object:
+    """Return what is expected of a column as a value, JSON as `loads` returns it."""
+    return value.value if isinstance(value, Json) else value
 
 
 def _as_kept(value: object) -> object:

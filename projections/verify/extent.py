@@ -60,11 +60,9 @@ def held_against(
     found = []
     for table, rows in expected.items():
         where = extent.where(table, rows)
-        for difference, row in differing_rows(connection, table, rows, where):
-            if difference is None or difference.kind is not Kind.MISSING:
-                met[table] += 1
-            if difference is not None:
-                found.append((row.get(number_column(table)), difference))
+        about = number_column(table)
+        for difference, row in differing_rows(connection, table, rows, where, met):
+            found.append((row.get(about), difference))
     return found
 
 

@@ -1,6 +1,6 @@
 """`dispatch_failures`, as plain as it can be told."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from events.account import CommandRefused, IncidentRecorded
 from events.catalog import AnyEvent
@@ -16,6 +16,17 @@ from projections.verify.json_values import storable
 
 class FailuresFold:
     """`dispatch_failures`: the first record of an id stays, and the first settlement."""
+
+    events: ClassVar = frozenset[type](
+        {
+            ProjectionSettled,
+            ProjectionFailed,
+            RecommendationFailed,
+            OrderRejected,
+            IncidentRecorded,
+            CommandRefused,
+        }
+    )
 
     def __init__(self) -> None:
         """Start with no failures."""

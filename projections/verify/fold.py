@@ -1,6 +1,6 @@
 """What a slow, plain fold of a projection's topics is: events in, expected rows out."""
 
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 from events.catalog import AnyEvent
 from events.envelope import Origin
@@ -8,7 +8,7 @@ from projections.dead_letter import DeadLetter
 
 Key: TypeAlias = tuple[Any, ...]
 ExpectedRow: TypeAlias = dict[str, Any]
-"""Column to value; a column that is not named must be null."""
+"""Column to value; a column that is not named must be null, one of JSON is a `Json`."""
 
 ExpectedTable: TypeAlias = dict[Key, ExpectedRow]
 
@@ -27,9 +27,15 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What makes a row of each table the same row."""
 
+TRUTHS: Final = frozenset({"closes_position"})
+"""Columns of which a row expects true or false."""
+
 
 class Fold(Protocol):
     """One projection's events, folded in the order of their logs."""
+
+    events: ClassVar[frozenset[type]]
+    """What `take` makes anything of: by the fold's own word, not the projection's."""
 
     def take(self, event: AnyEvent | DeadLetter, origin: Origin) -> None:
         """Take up the next event."""

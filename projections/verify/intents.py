@@ -2,13 +2,14 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 from events.identifiers import AccountName, Leg, RecommendationId, client_order_id, event_id
 from events.order import OrderIntended
 from events.recommendation import InstrumentType
 from projections.verify.decisions import explanation, gates
 from projections.verify.fold import ExpectedRow
-from projections.verify.json_values import stored
+from projections.verify.json_values import Json, stored
 
 
 def intent_row(event: OrderIntended, offset: int) -> ExpectedRow:
@@ -58,7 +59,7 @@ def intent_row(event: OrderIntended, offset: int) -> ExpectedRow:
         "recommendation_run_id": event.recommendation_run_id,
         "dispatcher_run_id": about.dispatcher_run_id,
         "config_hash": about.config_hash,
-        "explain_json": explanation(event),
+        "explain_json": Json(partial(explanation, event)),
         "risk_json": gates(event.gates),
         "features_snapshot": stored(event.features_snapshot),
         "log_offset": offset,

@@ -1,5 +1,7 @@
 """`legacy_executions`, as plain as it can be told."""
 
+from typing import ClassVar
+
 from events.account import LegacyExecutionImported
 from events.catalog import AnyEvent
 from events.envelope import Origin
@@ -10,6 +12,8 @@ from projections.verify.json_values import storable, stored
 
 class LegacyFold:
     """The first event about an old execution stays."""
+
+    events: ClassVar = frozenset[type]({LegacyExecutionImported})
 
     def __init__(self) -> None:
         """Start with none."""

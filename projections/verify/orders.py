@@ -1,8 +1,10 @@
 """Orders, fills and executions, as plain as they can be told."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
-from typing import Any, Final
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from events.catalog import AnyEvent
 from events.decision import RecommendationFailed
@@ -20,12 +22,22 @@ from events.order import (
 from projections.dead_letter import DeadLetter
 from projections.verify.fold import ExpectedRow, ExpectedTable
 from projections.verify.intents import intent_row, leg_text, waiting_rows
-from projections.verify.json_values import storable
+from projections.verify.json_values import Json, storable
 
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _CENT: Final = Decimal("0.00000001")
 _ENDED: Final = 2**57
 _WORKING: Final = 2**56
+_STATES: Final[Mapping[type, Callable[[Any], tuple[int, str, str | None]]]] = {
+    OrderAccepted: lambda event: (_WORKING, "accepted", "adopted" if event.adopted else None),
+    OrderResent: lambda event: (_WORKING, "resent", event.reason),
+    OrderOutcomeUnknown: lambda event: (_WORKING, "unresolved", event.how),
+    OrderRejected: lambda event: (_ENDED, "rejected", event.message),
+    OrderCanceled: lambda _: (_ENDED, "canceled", None),
+    OrderExpired: lambda _: (_ENDED, "expired", None),
+    RecommendationFailed: lambda event: (_ENDED, "failed", event.error),
+}
+"""What each event makes of an order: how much that weighs, the state, and what is said of it."""
 
 
 @dataclass(slots=True)
@@ -40,12 +52,15 @@ class _Order:
 class OrdersFold:
     """`dispatch_orders`, `dispatch_fills` and `dispatch_executions`."""
 
+    events: ClassVar = frozenset({OrderIntended, OrderFilled, *_STATES})
+
     def __init__(self) -> None:
         """Start with no orders."""
         self._orders: dict[tuple[str, str], _Order] = {}
 
     def take(self, event: AnyEvent | DeadLetter, origin: Origin) -> None:
         """Take up what is about an order."""
+        said: Any = event
         match event:
             case OrderIntended():
                 order = self._order(event.envelope.account_name, event.terms.client_order_id)
@@ -55,24 +70,13 @@ class OrdersFold:
                     leg = self._order(event.envelope.account_name, row["client_order_id"])
                     leg.intent = leg.intent or row
             case OrderFilled():
-                _fill(
-                    self._order(event.envelope.account_name, event.client_order_id), event, origin
-                )
-            case RecommendationFailed() if event.client_order_id is None:
-                pass
-            case (
-                OrderAccepted()
-                | OrderResent()
-                | OrderRejected()
-                | OrderOutcomeUnknown()
-                | OrderCanceled()
-                | OrderExpired()
-                | RecommendationFailed()
-            ):
-                client_order_id = str(event.client_order_id)
-                _told(self._order(event.envelope.account_name, client_order_id), event, origin)
+                order = self._order(event.envelope.account_name, event.client_order_id)
+                _fill(order, event, origin)
             case _:
-                pass
+                state = _STATES.get(type(event))
+                if state is not None and said.client_order_id is not None:
+                    order = self._order(said.envelope.account_name, said.client_order_id)
+                    _told(order, event, origin, state(event))
 
     def tables(self) -> dict[str, ExpectedTable]:
         """Return the rows of all three tables."""
@@ -94,11 +98,20 @@ class OrdersFold:
         }
 
     def _order(self, account: str, client_order_id: str) -> _Order:
-        return self._orders.setdefault((account, client_order_id), _Order())
+        key = (account, client_order_id)
+        order = self._orders.get(key)
+        if order is None:
+            order = self._orders[key] = _Order()
+        return order
 
 
-def _told(order: _Order, event: Any, origin: Origin) -> None:  # noqa: ANN401 -- one of the outcomes
-    weight, state, detail = _state(event)
+def _told(
+    order: _Order,
+    event: Any,  # noqa: ANN401 -- one of the outcomes
+    origin: Origin,
+    said: tuple[int, str, str | None],
+) -> None:
+    weight, state, detail = said
     told_at = weight + origin.offset
     broker_order_id = getattr(event, "broker_order_id", None)
     if broker_order_id is not None:
@@ -115,24 +128,6 @@ def _told(order: _Order, event: Any, origin: Origin) -> None:  # noqa: ANN401 --
             "state_precedence": told_at,
             "detail": None if detail is None else storable(detail),
         }
-
-
-def _state(event: Any) -> tuple[int, str, str | None]:  # noqa: ANN401, PLR0911 -- one answer per event
-    match event:
-        case OrderAccepted():
-            return _WORKING, "accepted", "adopted" if event.adopted else None
-        case OrderResent():
-            return _WORKING, "resent", event.reason
-        case OrderOutcomeUnknown():
-            return _WORKING, "unresolved", event.how
-        case OrderRejected():
-            return _ENDED, "rejected", event.message
-        case OrderCanceled():
-            return _ENDED, "canceled", None
-        case OrderExpired():
-            return _ENDED, "expired", None
-        case _:
-            return _ENDED, "failed", event.error
 
 
 def _fill(order: _Order, event: OrderFilled, origin: Origin) -> None:
@@ -227,15 +222,19 @@ def _execution_row(intent: ExpectedRow, fills: list[ExpectedRow]) -> ExpectedRow
         "slippage_bps": last["slippage_bps"],
         "qty": last["cumulative_quantity"],
         "notional": last["notional"],
-        "sim_json": {
-            "client_order_id": intent["client_order_id"],
-            "broker_order_id": last["broker_order_id"],
-            "fill_model": last["fill_model"],
-            "slippage_bps": last["slippage_bps"],
-            "fills": len(fills),
-            "fees": f"{fees:f}",
-        },
+        "sim_json": Json(partial(_simulation, intent, last, len(fills), fees)),
         "contracts": int(whole) if is_option else None,
         "premium_paid": last["notional"] if is_option else None,
         "log_offset": last["log_offset"],
+    }
+
+
+def _simulation(intent: ExpectedRow, last: ExpectedRow, fills: int, fees: Decimal) -> ExpectedRow:
+    return {
+        "client_order_id": intent["client_order_id"],
+        "broker_order_id": last["broker_order_id"],
+        "fill_model": last["fill_model"],
+        "slippage_bps": last["slippage_bps"],
+        "fills": fills,
+        "fees": f"{fees:f}",
     }

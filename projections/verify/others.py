@@ -1,20 +1,23 @@
 """Dead letters and runs, as plain as they can be told."""
 
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from events.account import DispatcherStarted, DispatcherStopped
 from events.catalog import AnyEvent
 from events.envelope import Origin
 from projections.dead_letter import DeadLetter
 from projections.verify.fold import ExpectedRow, ExpectedTable, Key
-from projections.verify.json_values import storable, stored
+from projections.verify.json_values import Json, storable, stored
 
 _BIGINT_MAX: Final = 9_223_372_036_854_775_807
 
 
 class DeadLettersFold:
     """`dead_letters`, byte for byte."""
+
+    events: ClassVar = frozenset[type]({DeadLetter})
 
     def __init__(self) -> None:
         """Start with none."""
@@ -41,10 +44,7 @@ class DeadLettersFold:
             "refused_at": _moment(said.get("dlq.at", "")),
             "key": event.key,
             "value": event.value,
-            "headers": [
-                [storable(name), value if value is None else value.hex()]
-                for name, value in event.headers
-            ],
+            "headers": Json(partial(_headers, event)),
         }
 
     def tables(self) -> dict[str, ExpectedTable]:
@@ -54,6 +54,8 @@ class DeadLettersFold:
 
 class RunsFold:
     """`dispatcher_runs`: the first start of a run stays, and its first end."""
+
+    events: ClassVar = frozenset[type]({DispatcherStarted, DispatcherStopped})
 
     def __init__(self) -> None:
         """Start with no runs."""
@@ -92,7 +94,9 @@ class RunsFold:
                     "intended_count": event.intended,
                     "skipped_count": event.declined,
                     "failed_count": event.failed,
-                    "run_summary_json": {"reason": storable(event.reason), **counts},
+                    "run_summary_json": Json(
+                        partial(dict, {"reason": storable(event.reason), **counts})
+                    ),
                     "stopped_offset": origin.offset,
                 }
                 self._stopped.setdefault((about.account_name, about.dispatcher_run_id), row)
@@ -113,6 +117,12 @@ class RunsFold:
                 for key in keys
             }
         }
+
+
+def _headers(event: DeadLetter) -> list[list[Any]]:
+    return [
+        [storable(name), value if value is None else value.hex()] for name, value in event.headers
+    ]
 
 
 def _number(text: str) -> int | None:

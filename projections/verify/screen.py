@@ -55,6 +55,7 @@ class Screen:
         look_every: int = LOOK_EVERY,
     ) -> None:
         """Look at rows of `account`, or all; `only_whole` passes over what began before."""
+        self.events = make().events
         self.late: set[int] = set()
         self.rows = 0
         self._connection = connection
@@ -63,7 +64,8 @@ class Screen:
         self._only_whole = only_whole
         self._quiet = quiet
         self._look_every = look_every
-        self._open: dict[int | None, _Story] = {}
+        # Of no recommendation is what nobody may ever tell of, and a row may say all the same.
+        self._open: dict[int | None, _Story] = {} if only_whole else {None: _Story(make())}
         self._orders: dict[str, int | None] = {}
         self._seen = Ids()
         self._met: Counter[str] = Counter()
@@ -181,6 +183,7 @@ class Again:
         """Fold `numbers` and nothing else."""
         self._connection = connection
         self._fold = make()
+        self.events = self._fold.events
         self._account = account
         self._numbers = set(numbers)
 

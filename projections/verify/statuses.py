@@ -1,9 +1,11 @@
 """`recommendation_status`, as plain as it can be told."""
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, Final
 
 from events.catalog import AnyEvent
-from events.decision import RecommendationDeclined, RecommendationFailed, Verdict
+from events.decision import RecommendationDeclined, RecommendationFailed
 from events.envelope import Envelope, Origin
 from events.identifiers import Leg
 from events.order import (
@@ -17,15 +19,31 @@ from events.order import (
     OrderResent,
 )
 from projections.dead_letter import DeadLetter
-from projections.verify.decisions import gates
+from projections.verify.decisions import gates, refusals
 from projections.verify.fold import ExpectedRow, ExpectedTable, Key
-from projections.verify.json_values import storable
+from projections.verify.json_values import Json, storable
 
 _LATER_ONES_FOLLOW: Final = {"pending", "accepted", "unresolved"}
+_DECISIONS: Final = frozenset[type]({OrderIntended, RecommendationDeclined})
+_SAID: Final[Mapping[type, Callable[[Any], tuple[str, str | None]]]] = {
+    OrderIntended: lambda _: ("pending", None),
+    OrderResent: lambda event: ("pending", event.reason),
+    OrderAccepted: lambda _: ("accepted", None),
+    OrderOutcomeUnknown: lambda event: ("unresolved", event.how),
+    RecommendationDeclined: lambda event: ("declined", _why(event)),
+    OrderRejected: lambda event: ("rejected", event.message),
+    RecommendationFailed: lambda event: ("failed", event.error),
+    OrderFilled: lambda _: ("executed", None),
+    OrderCanceled: lambda event: _over(event, "cancelled"),
+    OrderExpired: lambda event: _over(event, "expired"),
+}
+"""The status that each event comes to, and why."""
 
 
 class StatusFold:
     """One status per recommendation and account: the first end stays, a fill above all."""
+
+    events: ClassVar = frozenset(_SAID)
 
     def __init__(self) -> None:
         """Start with no recommendations."""
@@ -40,11 +58,11 @@ class StatusFold:
         if about.leg is not None and about.leg is not Leg.ENTRY:
             return
         key = (about.recommendation_id, about.account_name)
-        if isinstance(event, OrderIntended | RecommendationDeclined) and key not in self._decided:
+        if type(event) in _DECISIONS and key not in self._decided:
             self._decided[key] = _decision(event, origin.offset)
-        said = _said(event)
+        said = _SAID.get(type(event))
         if said is not None:
-            self._stand(key, event, origin.offset, *said)
+            self._stand(key, event, origin.offset, *said(event))
 
     def tables(self) -> dict[str, ExpectedTable]:
         """Return the table's rows."""
@@ -89,35 +107,7 @@ class StatusFold:
         }
 
 
-def _said(event: Any) -> tuple[str, str | None] | None:  # noqa: ANN401, C901, PLR0911 -- one answer per event
-    match event:
-        case OrderIntended():
-            return "pending", None
-        case OrderResent():
-            return "pending", event.reason
-        case OrderAccepted():
-            return "accepted", None
-        case OrderOutcomeUnknown():
-            return "unresolved", event.how
-        case RecommendationDeclined():
-            return "declined", _why(event)
-        case OrderRejected():
-            return "rejected", event.message
-        case RecommendationFailed():
-            return "failed", event.error
-        case OrderFilled():
-            return "executed", None
-        case OrderCanceled():
-            nothing = not event.cumulative_quantity
-            return ("expired", "cancelled without a fill") if nothing else ("executed", None)
-        case OrderExpired():
-            nothing = not event.cumulative_quantity
-            return ("expired", "expired without a fill") if nothing else ("executed", None)
-        case _:
-            return None
-
-
-def _decision(event: OrderIntended | RecommendationDeclined, offset: int) -> ExpectedRow:
+def _decision(event: Any, offset: int) -> ExpectedRow:  # noqa: ANN401 -- one of the two
     about = event.terms if isinstance(event, OrderIntended) else event
     return {
         "ticker": about.ticker,
@@ -126,12 +116,18 @@ def _decision(event: OrderIntended | RecommendationDeclined, offset: int) -> Exp
         "strategy_type": event.strategy_type.value,
         "decided_at": event.envelope.occurred_at,
         "decision_offset": offset,
-        "declined_by": None if isinstance(event, OrderIntended) else list(event.declined_by),
+        "declined_by": None
+        if isinstance(event, OrderIntended)
+        else Json(partial(list, event.declined_by)),
         "gates": gates(event.gates),
         "dispatcher_run_id": event.envelope.dispatcher_run_id,
     }
 
 
 def _why(event: RecommendationDeclined) -> str:
-    said = [f"{one.gate}: {one.reason}" for one in event.gates if one.verdict is Verdict.DECLINED]
+    said = [f"{one.gate}: {one.reason}" for one in refusals(event.gates)]
     return "; ".join(said) if said else "; ".join(event.declined_by)
+
+
+def _over(event: OrderCanceled | OrderExpired, how: str) -> tuple[str, str | None]:
+    return ("executed", None) if event.cumulative_quantity else ("expired", f"{how} without a fill")
