@@ -1,22 +1,15 @@
-"""New tables loaded from nothing: partitions spread over processes, rows copied as they are."""
+"""New tables loaded from nothing, partition by partition: rows copied as they are."""
 
-import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from multiprocessing.queues import Queue
-from queue import Empty
-from threading import Thread
+from functools import partial
 from typing import Any, Final
 
 from consumers.cluster import Cluster
 from consumers.errors import ServiceUnreachable
 from consumers.projector.history import History
-from consumers.registry import RegistrySchemaSource
+from consumers.projector.spreading import Act, IsOver, OnPosition, Workers, spread
 from events.codec import Codec
 from projections.bulk import BulkLoad
 from projections.catalog import projection_named
@@ -26,9 +19,10 @@ from projections.session import Session
 
 _STRETCH: Final = 10_000
 """Records put together before they are written: memory does not grow with the log."""
-_HEARD_S: Final = 0.5
-
-OnPosition = Callable[[Partition, int], None]
+_DIED: Final = (
+    "a process of the rebuild died, perhaps for want of memory: start the rebuild again, it goes "
+    "on with what is there"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +60,6 @@ class Loaded:
     folded: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workers:
-    """At most so many `processes`, for no fewer offsets together than are `worth` starting them.
-
-    Without a `registry_url`, at which each asks for schemas, there are none.
-    """
-
-    registry_url: str | None
-    processes: int
-    worth: int
-
-
 def load(
     loads: Iterable[Load], codec: Codec, workers: Workers, note: OnPosition
 ) -> Iterator[Loaded]:
@@ -86,42 +68,14 @@ def load(
     Raises:
         ServiceUnreachable: Kafka, the registry or PostgreSQL does not answer, or a process died.
     """
-    waiting = sorted(loads, key=lambda one: one.records, reverse=True)
-    count = min(workers.processes, len(waiting))
-    is_short = sum(one.records for one in waiting) < workers.worth
-    if count <= 1 or workers.registry_url is None or is_short:
-        for one in waiting:
-            yield load_partition(one, codec, note)
-        return
-    context = get_context("spawn")  # librdkafka's threads do not survive a fork
-    told: Queue[tuple[Partition, int]] = context.Queue()
-    stop = context.Event()
-    with ProcessPoolExecutor(
-        count, context, initializer=_begin, initargs=(workers.registry_url, told, stop)
-    ) as pool:
-        try:
-            open_: set[Future[Loaded]] = {pool.submit(_in_a_process, one) for one in waiting}
-            while open_:
-                done, open_ = wait(open_, _HEARD_S, FIRST_COMPLETED)
-                _listen(told, note)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise ServiceUnreachable(
-                "a process of the rebuild died, perhaps for want of memory: start the rebuild "
-                "again, it goes on with what is there"
-            ) from error
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+    return spread(loads, _loading, codec, workers, note, _DIED)
 
 
-def load_partition(
-    one: Load,
-    codec: Codec,
-    note: OnPosition,
-    is_over: Callable[[], bool] = lambda: False,
-) -> Loaded:
+def _loading(codec: Codec) -> AbstractContextManager[Act[Load, Loaded]]:
+    return nullcontext(partial(load_partition, codec))
+
+
+def load_partition(codec: Codec, one: Load, note: OnPosition, is_over: IsOver) -> Loaded:
     """Load one partition to its end, or until `is_over` says so.
 
     Raises:
@@ -162,39 +116,3 @@ def load_partition(
         at={name: bulk.at for name, bulk in bulks.items()},
         folded={name: bulk.folded for name, bulk in bulks.items() if bulk.projection.folding},
     )
-
-
-def _listen(told: "Queue[tuple[Partition, int]]", note: OnPosition) -> None:
-    while True:
-        try:
-            note(*told.get_nowait())
-        except Empty:
-            return
-
-
-_PROCESS: dict[str, Any] = {}
-"""What a process of the pool is given once: its codec, the queue, the event that ends it."""
-
-
-def _begin(registry_url: str, told: "Queue[tuple[Partition, int]]", stop: Any) -> None:  # noqa: ANN401 -- multiprocessing has no name for it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
-    codec = Codec(RegistrySchemaSource(registry_url))
-    _PROCESS.update(codec=codec, told=told, stop=stop)
-    Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    """End this process with whoever started it, even one that was killed: nobody else would."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _in_a_process(one: Load) -> Loaded:
-    told, stop = _PROCESS["told"], _PROCESS["stop"]
-
-    def note(partition: Partition, at: int) -> None:
-        told.put((partition, at))
-
-    return load_partition(one, _PROCESS["codec"], note, stop.is_set)

@@ -10,8 +10,9 @@ from consumers.logs import get_log
 from consumers.projector.building import Building, RebuildSettings, loads_of, start_building
 from consumers.projector.finishing import OnProgress, Rebuilt, catch_up, finish, told
 from consumers.projector.history import History
-from consumers.projector.loading import Workers, load
+from consumers.projector.loading import load
 from consumers.projector.recorder import ProjectionRecorder
+from consumers.projector.spreading import Workers
 from events.codec import Codec
 from projections.checkpoints import Partition
 from projections.failures import FAILURES
