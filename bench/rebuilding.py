@@ -24,6 +24,7 @@ from consumers.projector.building import RebuildSettings
 from consumers.projector.history import History
 from consumers.projector.reading import committed_ends
 from consumers.projector.rebuild import rebuild
+from consumers.projector.spreading import Workers
 from consumers.projector.verify import verify
 from consumers.registry import RegistrySchemaSource
 from events.codec import Codec
@@ -85,6 +86,9 @@ def rebuilding(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
             yield Figure(name=f"{name}.peak_memory.{whose}", unit="MiB", value=value)
         found = run_task("verify", **told, dsn=dsn)
         yield Figure(name=f"{name}.verify", unit="events/s", value=size.records / found["seconds"])
+        spread = run_task("verify", **told, dsn=dsn, processes=_PROCESSES)
+        rate = size.records / spread["seconds"]
+        yield Figure(name=f"{name}.verify.two_processes", unit="events/s", value=rate)
         yield Figure(name=f"{name}.verify.peak_memory", unit="MiB", value=found["peak_memory_mib"])
         yield Figure(name=f"{name}.verify.differing", unit="rows", value=found["differing"])
         yield from beside_traffic(name, ground, told, dsn)
@@ -122,11 +126,19 @@ def rebuild_tables(
     )
 
 
-def verify_tables(bootstrap_servers: str, prefix: str, registry_url: str, dsn: str) -> None:
-    """Verify all tables."""
+def verify_tables(
+    bootstrap_servers: str, prefix: str, registry_url: str, dsn: str, *, processes: int = 1
+) -> None:
+    """Verify all tables, their logs spread over `processes`."""
     codec = Codec(RegistrySchemaSource(registry_url))
     began = time.monotonic()
-    found = verify(Cluster(bootstrap_servers, prefix), codec, dsn, PROJECTIONS)
+    found = verify(
+        Cluster(bootstrap_servers, prefix),
+        codec,
+        dsn,
+        PROJECTIONS,
+        workers=Workers(registry_url=registry_url, processes=processes),
+    )
     answer(
         seconds=time.monotonic() - began,
         differing=sum(len(one.differences) for one in found),

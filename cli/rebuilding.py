@@ -16,6 +16,7 @@ from consumers.errors import DifferenceFound, NotFoundError
 from consumers.projector.building import RebuildSettings
 from consumers.projector.rebuild import discard as discard_rebuild
 from consumers.projector.rebuild import rebuild as rebuild_tables
+from consumers.projector.spreading import Workers
 from consumers.projector.verify import verify as verify_tables
 from consumers.projector.verify_case import Verified
 from consumers.projector.verify_scope import Scope
@@ -34,7 +35,7 @@ Name = Annotated[
 Processes = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="So many processes load tables; as it comes, one per core."
+        min=1, metavar="N", help="So many processes read the logs; as it comes, one per core."
     ),
 ]
 
@@ -81,7 +82,7 @@ def rebuild(
                 by=who(),
                 now=SystemClock().now,
                 registry_url=settings.registry.url,
-                processes=processes or os.cpu_count() or 1,
+                processes=processes or _cores(),
                 anew=anew,
             ),
             codec,
@@ -128,6 +129,7 @@ def verify(
             metavar="TIME|OFFSET", help="Only what was advised, decided or recorded since."
         ),
     ] = None,
+    processes: Processes = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -135,6 +137,8 @@ def verify(
 
     With --since only the end of the log is read: older rows, what an account comes to in all
     (projection accounts), and rows that no event stands behind are not looked at then.
+
+    The logs are spread over processes, each in the same snapshot of the tables.
 
     Example: dispatcher projections verify --account tiny --since 2026-03-02T09:30:00-05:00
     """
@@ -147,7 +151,13 @@ def verify(
     codec = checked_codec(settings)
     with phases("Verifying") as show:
         found = verify_tables(
-            settings.kafka.cluster, codec, settings.postgres_dsn(), projections, show, scope
+            settings.kafka.cluster,
+            codec,
+            settings.postgres_dsn(),
+            projections,
+            show,
+            scope=scope,
+            workers=Workers(registry_url=settings.registry.url, processes=processes or _cores()),
         )
     if as_json:
         print_json(found)
@@ -197,6 +207,10 @@ def _tell(found: Sequence[Verified]) -> None:
         say(line)
     if len(lines) > _TOLD_MAX:
         say(f"… and {len(lines) - _TOLD_MAX} more: see --json.")
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def _discard(dsn: str, projections: Sequence[Projection], *, as_json: bool) -> None:

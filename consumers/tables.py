@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from consumers.errors import ConfigurationError, ServiceUnreachable
@@ -39,19 +40,31 @@ def rows(
 
 
 @contextmanager
-def snapshot(dsn: str) -> Iterator[Connection]:
-    """Hold one REPEATABLE READ transaction that reads only; errors as `rows`."""
+def snapshot(dsn: str, of: str | None = None) -> Iterator[Connection]:
+    """Hold one REPEATABLE READ transaction that reads only, the snapshot that was `shared` as `of`.
+
+    It may wait idly for as long as others work in the same snapshot. Errors as `rows`.
+    """
     with (
         answering(),
         psycopg.connect(
             dsn,
             connect_timeout=_CONNECT_TIMEOUT_S,
             application_name="dispatcher-verify",
-            options="-c default_transaction_read_only=on -c TimeZone=UTC",
+            options="-c default_transaction_read_only=on -c TimeZone=UTC"
+            " -c idle_in_transaction_session_timeout=0",
         ) as connection,
     ):
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        if of is not None:
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(of)))
         yield connection
+
+
+def shared(connection: Connection) -> str:
+    """Return the name by which others may share a connection's `snapshot`, while that is held."""
+    found = connection.execute("SELECT pg_export_snapshot()").fetchone()
+    return str(found[0]) if found else ""
 
 
 @contextmanager

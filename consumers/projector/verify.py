@@ -1,7 +1,7 @@
 """Hold the tables against the log: one snapshot of PostgreSQL, the log folded to its offsets."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -10,9 +10,12 @@ from psycopg import sql
 from consumers.cluster import Cluster
 from consumers.projector.history import History
 from consumers.projector.reading import committed_ends
+from consumers.projector.spreading import ALONE, Workers, spread
 from consumers.projector.verify_case import Case, Verified, case_of
+from consumers.projector.verify_look import DIFFERENCES_MAX, Look
+from consumers.projector.verify_looker import Looker
 from consumers.projector.verify_scope import EVERYTHING, Scope, in_scope
-from consumers.tables import snapshot
+from consumers.tables import shared, snapshot
 from events.codec import Codec
 from events.topics import log_of
 from projections.checkpoints import Partition
@@ -20,75 +23,81 @@ from projections.failures import FAILURES
 from projections.projection import Projection
 from projections.record import account_of
 from projections.session import Connection
-from projections.verify.catalog import FOLDS, SCREENED
-from projections.verify.compare import Difference, differences
-from projections.verify.fold import Fold
-from projections.verify.screen import AT_ONCE, Screen
+from projections.verify.catalog import SCREENED
+from projections.verify.compare import differences
 
-DIFFERENCES_MAX: Final = 1000
-"""No more rows of a projection than these are told of each topic, and of each table."""
+_DIED: Final = (
+    "a process of the verification died, perhaps for want of memory: start it again, with fewer "
+    "--processes"
+)
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is done now, how much of it is done, and how much there is: of offsets while
 the log is read, then of projections."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Looking:
-    connection: Connection
-    history: History
-    codec: Codec
-    cases: Sequence[Case]
-    scope: Scope
-    note: Callable[[Partition, int], None]
-
-
-def verify(
+def verify(  # noqa: PLR0913 -- what is asked, of whom, and by how many
     cluster: Cluster,
     codec: Codec,
     dsn: str,
     projections: Sequence[Projection],
     on_progress: OnProgress = lambda _phase, _done, _total: None,
+    *,
     scope: Scope = EVERYTHING,
+    workers: Workers = ALONE,
 ) -> list[Verified]:
     """Return what differs in each projection's tables; they are read in one snapshot.
 
     What is parked or was skipped is left out of the fold, as it is of the tables; what cannot be
     read and is neither is a difference. Every event is decoded whole, of whatever type: verifying
-    relies on no projection's word for what it reads. Topics are read one after another; what is
-    held in memory does not grow with them.
+    relies on no projection's word for what it reads. Topics are read one after another by each of
+    `workers`; what is held in memory does not grow with them.
 
     Raises:
         ConfigurationError: The database is not migrated, or a topic's head is gone.
-        ServiceUnreachable: Kafka, the registry or PostgreSQL does not answer.
+        ServiceUnreachable: Kafka, the registry or PostgreSQL does not answer, or a process died.
     """
-    with snapshot(dsn) as connection, History(cluster, codec) as history:
+    with snapshot(dsn) as connection:
         cases = [case_of(connection, one) for one in projections if scope.includes(one)]
-        target = _target(cases, scope)
+        looks = _looks(cluster, codec, cases, scope)
+        at = {look.partition: look.start for look in looks}
+        begun, total = sum(at.values()), sum(look.records for look in looks)
+
+        def note(place: Partition, offset: int) -> None:
+            at[place] = max(offset, at[place])
+            on_progress("reading", sum(at.values()) - begun, total)
+
+        looker = partial(Looker, cluster, dsn, shared(connection))
+        done = [
+            seen for some in spread(looks, looker, codec, workers, note, _DIED) for seen in some
+        ]
+        for case in cases:
+            case.see(one for one in done if one.projection == case.projection.name)
+        for number, case in enumerate(cases):
+            on_progress(f"comparing {case.projection.name}", number, len(cases))
+            _hold_the_rest(connection, case, scope)
+        return [case.verified() for case in cases]
+
+
+def _looks(cluster: Cluster, codec: Codec, cases: Sequence[Case], scope: Scope) -> list[Look]:
+    """Return what is to be read, a partition each for all that read it."""
+    target = _target(cases, scope)
+    with History(cluster, codec) as history:
         history.require_heads(target if scope.since is None else {})
         for name, topic, number, offset in history.skipped(committed_ends(cluster, [FAILURES])):
             for case in cases:
                 if case.projection.name == name:
-                    case.left_out.add((topic, number, offset))
-                    case.skipped += 1
+                    case.leave_out((topic, number), offset)
         start = _start(history, target, scope)
-        at_all = dict(start)
-
-        def note(place: Partition, offset: int) -> None:
-            at_all[place] = max(offset, at_all[place])
-            on_progress(
-                "reading",
-                sum(at_all.values()) - sum(start.values()),
-                sum(target.values()) - sum(start.values()),
-            )
-
-        looking = _Looking(connection, history, codec, cases, scope, note)
-        for place, end in sorted(target.items()):
-            _screen(looking, place, (start[place], end))
-        for number, case in enumerate(cases):
-            on_progress(f"comparing {case.projection.name}", number, len(cases))
-            _hold_the_rest(looking, case)
-        return [case.verified() for case in cases]
+    return [
+        Look(
+            partition=place,
+            start=start[place],
+            shares=tuple(case.share_of(place) for case in cases if place in case.checkpoints),
+            scope=scope,
+        )
+        for place in sorted(target)
+    ]
 
 
 def _target(cases: Sequence[Case], scope: Scope) -> dict[Partition, int]:
@@ -110,69 +119,19 @@ def _start(history: History, target: Mapping[Partition, int], scope: Scope) -> d
             return history.since(moment, target)
 
 
-def _screen(looking: _Looking, place: Partition, span: tuple[int, int]) -> None:
-    """Read one topic; hold what grows with it against its rows on the way."""
-    start, end = span
-    account = account_of(place[0])
-    mine = [case for case in looking.cases if place in case.checkpoints]
-    takers: dict[str, Screen | Fold] = {
-        case.projection.name: (
-            Screen(
-                looking.connection,
-                FOLDS[case.projection.name],
-                account,
-                only_whole=looking.scope.since is not None,
-            )
-            if case.projection.name in SCREENED
-            else case.fold
-        )
-        for case in mine
-    }
-    for chunk in looking.history.read({place: start}, {place: end}):
-        for record in chunk.records:
-            for case in mine:
-                case.events += case.take(record, takers[case.projection.name])
-                case.require_parked(record, looking.codec)
-        looking.note(place, chunk.positions[place])
-    for case in mine:
-        screen = takers[case.projection.name]
-        if isinstance(screen, Screen):
-            some = in_scope(screen.differences(), looking.scope)
-            case.found += islice(some, DIFFERENCES_MAX)
-            case.rows += screen.rows
-            case.found += _again(looking, case, screen, place, span)
-
-
-def _again(
-    looking: _Looking, case: Case, screen: Screen, place: Partition, span: tuple[int, int]
-) -> list[Difference]:
-    """Read the topic once more for stories that went on after they were thought to be over."""
-    late, found = sorted(screen.late), list[Difference]()
-    for first in range(0, len(late), AT_ONCE):
-        once_more = screen.again(late[first : first + AT_ONCE])
-        for chunk in looking.history.read({place: span[0]}, {place: span[1]}):
-            for record in chunk.records:
-                case.take(record, once_more)
-        found += in_scope(once_more.differences(), looking.scope)
-        if len(found) >= DIFFERENCES_MAX:
-            break
-    return found[:DIFFERENCES_MAX]
-
-
-def _hold_the_rest(looking: _Looking, case: Case) -> None:
+def _hold_the_rest(connection: Connection, case: Case, scope: Scope) -> None:
     """Hold what was folded over all topics against its tables; find rows of no topic."""
-    scope = looking.scope
     screened = case.projection.name in SCREENED
     if screened and scope != EVERYTHING:
         return
-    for name, expected in case.fold.tables().items():
+    for name, expected in case.tables().items():
         whole, where = expected, scope.where(name)
         if screened:
             where = _of_no_topic(case)
         if scope.since is not None:
             whole = {key: row for key, row in expected.items() if "log_offset" in row}
         case.rows += len(whole)
-        some = in_scope(differences(looking.connection, name, whole, where), scope)
+        some = in_scope(differences(connection, name, whole, where), scope)
         case.found += islice(some, DIFFERENCES_MAX)
 
 

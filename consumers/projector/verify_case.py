@@ -1,21 +1,14 @@
-"""One projection that is held against the log: what was taken of it, and what came of that."""
+"""One projection that is held against the log: what its tables stand behind, what came of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
 
-from events.catalog import LOG_EVENTS, AnyEvent
-from events.codec import Codec, Undecodable
-from events.envelope import Origin
+from consumers.projector.verify_look import Seen, Share
 from projections.checkpoints import Partition
-from projections.dead_letter import DeadLetter
 from projections.projection import Projection
-from projections.record import Record, account_of
 from projections.session import Connection
-from projections.verify.catalog import FOLDS
-from projections.verify.compare import Difference, Kind
-from projections.verify.fold import Fold
-
-_LOG_EVENTS: Final = frozenset[type](LOG_EVENTS)
+from projections.verify.compare import Difference
+from projections.verify.fold import ExpectedTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,66 +23,56 @@ class Verified:
     differences: tuple[Difference, ...]
 
 
-class _Taker(Protocol):
-    def take(self, event: AnyEvent | DeadLetter, origin: Origin) -> None: ...
-
-
 @dataclass(slots=True)
 class Case:
     """One projection: how far its tables are, what they leave out, what they should hold."""
 
     projection: Projection
     checkpoints: dict[Partition, int]
-    left_out: set[tuple[str, int, int]]
+    left_out: dict[Partition, set[int]]
     parked: int
-    fold: Fold
     skipped: int = 0
-    events: int = 0
+    seen: list[Seen] = field(default_factory=list)
     rows: int = 0
     found: list[Difference] = field(default_factory=list)
 
-    def take(self, record: Record, taker: _Taker) -> bool:
-        """Hand on what the tables should hold; return whether they should."""
-        origin = record.origin
-        place = (origin.topic, origin.partition)
-        if origin.offset >= self.checkpoints.get(place, 0):
-            return False
-        if record.event is None or (*place, origin.offset) in self.left_out:
-            return False
-        taker.take(record.event, origin)
-        return True
+    def leave_out(self, place: Partition, offset: int) -> None:
+        """Leave out what was skipped, too."""
+        self.left_out.setdefault(place, set()).add(offset)
+        self.skipped += 1
 
-    def require_parked(self, record: Record, codec: Codec) -> None:
-        """Name a record of an account's log that cannot be read and does not wait either.
+    def share_of(self, place: Partition) -> Share:
+        """Return its part of a topic that it reads."""
+        return Share(
+            projection=self.projection.name,
+            end=self.checkpoints[place],
+            left_out=frozenset(self.left_out.get(place, ())),
+        )
 
-        What only other projections read may have been passed over without a look.
+    def see(self, seen: Iterable[Seen]) -> None:
+        """Take what its topics came to, in their order, whichever was done first."""
+        self.seen = sorted(seen, key=lambda one: one.partition)
+
+    def tables(self) -> dict[str, ExpectedTable]:
+        """Return what all topics come to, and was not yet held against its rows.
+
+        What two topics say of a row that both know is what the first of them says.
         """
-        origin = record.origin
-        place = (origin.topic, origin.partition, origin.offset)
-        if record.unreadable is None or account_of(origin.topic) is None or place in self.left_out:
-            return
-        if origin.offset >= self.checkpoints.get(place[:2], 0):
-            return
-        kind = _kind_of(record, codec)
-        if kind in _LOG_EVENTS and kind not in self.projection.events:
-            return
-        key = {
-            "projection": self.projection.name,
-            "topic": origin.topic,
-            "partition": origin.partition,
-            "log_offset": origin.offset,
-        }
-        self.found.append(Difference(table="parked_events", key=key, kind=Kind.MISSING))
+        whole: dict[str, ExpectedTable] = {name: {} for name in self.projection.tables}
+        for seen in self.seen:
+            for name, rows in seen.tables.items():
+                whole[name] = {**rows, **whole[name]}
+        return whole
 
     def verified(self) -> Verified:
         """Return what came of it."""
         return Verified(
             projection=self.projection.name,
-            events=self.events,
-            rows=self.rows,
+            events=sum(seen.events for seen in self.seen),
+            rows=sum(seen.rows for seen in self.seen) + self.rows,
             parked=self.parked,
             skipped=self.skipped,
-            differences=tuple(self.found),
+            differences=(*(one for seen in self.seen for one in seen.found), *self.found),
         )
 
 
@@ -103,19 +86,14 @@ def case_of(connection: Connection, projection: Projection) -> Case:
         "SELECT topic, partition, log_offset FROM parked_events WHERE projection = %s",
         (projection.name,),
     ).fetchall()
+    left_out: dict[Partition, set[int]] = {}
+    for topic, number, offset in parked:
+        left_out.setdefault((str(topic), int(str(number))), set()).add(int(str(offset)))
     return Case(
         projection=projection,
         checkpoints={
             (str(topic), int(str(number))): int(str(offset)) for topic, number, offset in found
         },
-        left_out={(str(topic), int(str(number)), int(str(at))) for topic, number, at in parked},
+        left_out=left_out,
         parked=len(parked),
-        fold=FOLDS[projection.name](),
     )
-
-
-def _kind_of(record: Record, codec: Codec) -> type | None:
-    try:
-        return codec.type_of(record.value)
-    except Undecodable:
-        return None

@@ -48,6 +48,14 @@ def test_verify_says_that_nothing_differs(traded: Command) -> None:
     assert max(len(one) for one in answer.out.splitlines()) <= 80
 
 
+def test_verify_may_be_told_how_many_processes_read_the_logs(traded: Command) -> None:
+    answers = [traded("projections", "verify", "--processes", count) for count in ("1", "3")]
+
+    assert [answer.code for answer in answers] == [0, 0]
+    assert answers[0].out == answers[1].out
+    assert traded("projections", "verify", "--processes", "0").code == 2
+
+
 def test_verify_names_an_edited_field_and_a_rebuild_puts_it_right(
     traded: Command, dsn: str
 ) -> None:
