@@ -6,6 +6,7 @@ there from the log where it does not.
 """
 
 import sys
+from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from projections.stage import Row
 
 RECORDS_AT_ONCE_MAX: Final = 20_000
 """No more of the past is read before whoever waits for it may do something else."""
+
+REMEMBERED: Final = 64
+"""So many commits back a fold may go without the log: a crash of PostgreSQL loses some at most."""
 
 Part: TypeAlias = tuple[Sequence[Record], int]
 """Records in their order, and the offset behind them."""
@@ -60,6 +64,7 @@ class Folds:
         self._events = projection.events
         self._past = past
         self._standing: dict[Partition, Standing] = {}
+        self._before: dict[Partition, deque[Standing]] = {}
         self._faults: dict[Partition, Exception] = {}
 
     def behind(self, known: Offsets) -> list[Partition]:
@@ -129,13 +134,16 @@ class Folds:
         return rows, ahead
 
     def keep(self, ahead: Ahead) -> None:
-        """Take what `told` returned: its rows are committed."""
+        """Take what `told` returned: its rows are committed. What stood before is remembered."""
+        for partition in ahead.keys() & self._standing.keys():
+            before = self._before.setdefault(partition, deque(maxlen=REMEMBERED))
+            before.append(self._standing[partition])
         self._standing.update(ahead)
 
     def _read_on(self, partition: Partition, end: int, records_max: int) -> int:
         """Fold towards `end` until more than `records_max` are read; return how many were."""
         if self.next_offset(partition) > end:
-            self._standing.pop(partition)  # the tables went back: nothing can be unfolded
+            self._go_back(partition, end)
         start = self.next_offset(partition)
         if start == end:
             return 0
@@ -149,6 +157,15 @@ class Folds:
                 if count >= records_max:
                     break
         return count
+
+    def _go_back(self, partition: Partition, end: int) -> None:
+        """Stand at `end` or before: nothing can be unfolded, but what stood before is at hand."""
+        before = self._before.get(partition, deque[Standing]())
+        del self._standing[partition]
+        while before and partition not in self._standing:
+            standing = before.pop()
+            if standing.next_offset <= end:
+                self._standing[partition] = standing
 
     def _after(self, partition: Partition, records: Iterable[Record], offset: int) -> Standing:
         folding: Folding[Any] | None = self._folding

@@ -130,6 +130,33 @@ def test_a_batch_that_was_rolled_back_is_not_in_the_fold(
     assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
 
 
+@pytest.mark.parametrize(("left", "read"), [(6, []), (3, []), (5, [4]), (2, [0, 1])])
+def test_after_a_crash_that_lost_commits_no_more_of_the_log_is_read_than_nobody_remembers(
+    database: str,
+    make_database: Callable[..., str],
+    migrated_template: str,
+    left: int,
+    read: list[int],
+) -> None:
+    # given: batches up to 3, 4, 6 and the end, and checkpoints as a crash of PostgreSQL left them
+    stream = told(EVENTFUL)
+    past, session = Remembered(stream), Session(database)
+    engine = an_engine(session, past, Failures())
+    engine.begin((TOPIC, 0), 0)
+    for batch in (stream[:3], stream[3:4], stream[4:6], stream[6:]):
+        engine.apply(batch, after(batch))
+    run(database, f"UPDATE projection_checkpoints SET next_offset = {left}")  # noqa: S608 -- a number
+    engine.resume()
+
+    # when: the log is read again from there
+    engine.apply(stream[left:], after(stream))
+
+    # then
+    assert past.read_offsets == read
+    assert tables(database) == applied(make_database(migrated_template), EVENTFUL)
+    session.close()
+
+
 def test_a_long_past_is_folded_in_goes_between_which_the_other_projections_have_their_turn(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
