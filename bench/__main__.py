@@ -153,7 +153,8 @@ def main(arguments: list[str]) -> int:
         for figure in found:
             figures.append(figure)
             elapsed = time.monotonic() - began
-            sys.stderr.write(f"{elapsed:6.0f} s  {figure.name}\n")
+            told = f"{figure.name} {figure.value:,.4g} {figure.unit}"
+            sys.stderr.write(f"{elapsed:6.0f} s  {told}\n")
 
     only = asked.only or [name for name in _ALONE if name != "peers"]
     plan = plan_of(full=asked.full)
