@@ -1,7 +1,7 @@
 """Questions about offsets and groups, asked again while who must answer them changes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias, TypeVar
 
 from confluent_kafka import (
@@ -160,24 +160,40 @@ def high_watermark(bootstrap_servers: str, topic: str, partition: int = 0) -> in
     place = TopicPartition(topic, partition)
     admin = admin_client(bootstrap_servers, **CONNECTED_AT_ONCE)
 
-    def look() -> object:
-        # Asked before it has a connection, a client asks again after 3 s: one in ten did.
-        return admin.list_topics(topic, timeout=METADATA_TIMEOUT_S)
-
-    def asked() -> int:
-        answers = admin.list_offsets(
-            {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call] # the client has no type for it
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=METADATA_TIMEOUT_S,
-        )
-        offset: int = answers[place].result(METADATA_TIMEOUT_S).offset
-        return offset
-
     try:
-        look()
-        return once_led(asked, look_again=look)
-    except (KafkaException, TimeoutError) as error:
+        # Asked before it has a connection, a client asks again after 3 s: one in ten did.
+        admin.list_topics(topic, timeout=METADATA_TIMEOUT_S)
+        [offset] = ends_of(admin, [place], committed=False).values()
+    except KafkaException as error:
         raise ServiceUnreachable(f"Kafka does not answer: {error}; is it running?") from error
+    return offset
+
+
+def ends_of(
+    admin: AdminClient,
+    places: Iterable[TopicPartition],
+    *,
+    committed: bool,
+    timeout_s: float = METADATA_TIMEOUT_S,
+) -> dict[Place, int]:
+    """Return where partitions end for readers of committed records, or of all of them.
+
+    Raises:
+        KafkaException: Kafka does not say.
+    """
+    asked = {place: OffsetSpec.latest() for place in places}  # type: ignore[no-untyped-call] # the client has no type for it
+    level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+
+    def answered() -> dict[Place, int]:
+        answers = admin.list_offsets(asked, isolation_level=level, request_timeout=timeout_s)
+        return {
+            (place.topic, place.partition): answer.result().offset
+            for place, answer in answers.items()
+        }
+
+    if not asked:
+        return {}
+    return once_led(answered, look_again=lambda: admin.list_topics(timeout=timeout_s))
 
 
 def committed_offset(consumer: Consumer, topic: str, partition: int = 0) -> int | None:

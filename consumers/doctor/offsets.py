@@ -7,11 +7,9 @@ from typing import Final
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
-    IsolationLevel,
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
 
 from consumers.cluster import Cluster
 from consumers.errors import ServiceUnreachable
@@ -23,7 +21,7 @@ from consumers.kafka import (
     partition_of,
     unreachable,
 )
-from consumers.offsets import once_led
+from consumers.offsets import ends_of
 
 TIMEOUT_S: Final = 6.0
 
@@ -52,25 +50,10 @@ class Offsets:
         Raises:
             ServiceUnreachable: Kafka did not answer.
         """
-        asked = {
-            TopicPartition(self._cluster.topic(topic), 0): OffsetSpec.latest()  # type: ignore[no-untyped-call] # as it comes
-            for topic in topics
-        }
-        if not asked:
-            return {}
-        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-
-        def answered() -> dict[str, int]:
-            answers = self._admin.list_offsets(
-                asked, isolation_level=level, request_timeout=TIMEOUT_S
-            )
-            return {
-                self._cluster.plain(place.topic): answer.result().offset
-                for place, answer in answers.items()
-            }
-
+        places = [TopicPartition(self._cluster.topic(topic), 0) for topic in topics]
         try:
-            return once_led(answered, look_again=lambda: self._admin.list_topics(timeout=TIMEOUT_S))
+            found = ends_of(self._admin, places, committed=committed, timeout_s=TIMEOUT_S)
+            return {self._cluster.plain(topic): offset for (topic, _), offset in found.items()}
         except KafkaException as error:
             raise unreachable(error) from error
 

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import Final, cast
 
-from confluent_kafka import IsolationLevel, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # it is public
+from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.kafka import METADATA_TIMEOUT_S, admin_client, offset_of, partition_of, unreachable
-from consumers.offsets import once_led
+from consumers.offsets import ends_of
 from events.codec import Codec
 from events.envelope import Origin
 from events.quick import quick
@@ -42,30 +41,17 @@ def committed_ends(cluster: Cluster, projections: Iterable[Projection]) -> dict[
     admin = admin_client(cluster.bootstrap_servers)
     wanted = list(projections)
 
-    def asked() -> list[TopicPartition]:
+    try:
         topics = admin.list_topics(timeout=METADATA_TIMEOUT_S).topics
-        return [
+        places = [
             TopicPartition(name, number)
             for name, topic in topics.items()
             if name.startswith(cluster.prefix)
             and any(projection.reads(cluster.plain(name)) for projection in wanted)
             for number in topic.partitions
         ]
-
-    def answered() -> dict[Partition, int]:
-        answers = admin.list_offsets(
-            {place: OffsetSpec.latest() for place in places},  # type: ignore[no-untyped-call] # as it comes
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=METADATA_TIMEOUT_S,
-        )
-        return {
-            (cluster.plain(place.topic), place.partition): answer.result().offset
-            for place, answer in answers.items()
-        }
-
-    try:
-        places = asked()
-        return once_led(answered, look_again=asked) if places else {}
+        ends = ends_of(admin, places, committed=True)
+        return {(cluster.plain(topic), number): end for (topic, number), end in ends.items()}
     except KafkaException as error:
         raise unreachable(error) from error
 
