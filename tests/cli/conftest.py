@@ -32,26 +32,26 @@ def lonely(tmp_path: Path) -> Command:
 
 
 @pytest.fixture(scope="module")
+def shared_place(services: Services, make_database: Callable[..., str]) -> Place:
+    """The same for all tests of a module that only look at what one command line did there."""
+    prefix = f"t{uuid4().hex[:12]}."
+    return Place(services.bootstrap_servers, services.registry_url, make_database(), prefix)
+
+
+@pytest.fixture(scope="module")
 def traded(
-    services: Services,
-    make_database: Callable[..., str],
+    shared_place: Place,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Command:
     """Two accounts that have seen one good, one doubtful and one undecodable recommendation."""
-    place = Place(
-        services.bootstrap_servers,
-        services.registry_url,
-        make_database(),
-        f"t{uuid4().hex[:12]}.",
-    )
-    dispatcher = place.at(tmp_path_factory.mktemp("traded"))
+    dispatcher = shared_place.at(tmp_path_factory.mktemp("traded"))
     advice = lines(line(BOUGHT), line(DOUBTED, ticker="AAPL", confidence="0.1"))
     dispatcher.done("topics", "apply")
     dispatcher.done("schemas", "register")
     dispatcher.done("migrate")
     dispatcher.done("recommendations", "publish", "-", stdin=advice)
-    producer = Producer({"bootstrap.servers": place.bootstrap_servers})
-    producer.produce(f"{place.prefix}recommendations", b"no event")
+    producer = Producer({"bootstrap.servers": shared_place.bootstrap_servers})
+    producer.produce(f"{shared_place.prefix}recommendations", b"no event")
     assert producer.flush(30) == 0
     dispatcher.done("accounts", "run", "large-default", "--until-caught-up")
     dispatcher.done("projections", "run", "--until-caught-up")

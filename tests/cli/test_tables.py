@@ -1,10 +1,8 @@
 """What is printed in 80 columns is whole: no digit is cropped, no name cut short."""
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from io import StringIO
-from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -15,7 +13,6 @@ from cli.output import dollars
 from cli.table import Column, laid_out
 from tests.cli.advice import line, lines
 from tests.cli.running import Command, Place
-from tests.services import Services
 
 LONG = f"long-{'x' * 40}-name"  # as long as an account's name may be
 CALL = "MSFT220414C00300000"
@@ -86,18 +83,11 @@ def test_what_rounds_to_nothing_is_neither_a_gain_nor_a_loss(value: str, told: s
 
 @pytest.fixture(scope="module")
 def traded(
-    services: Services,
-    make_database: Callable[..., str],
+    shared_place: Place,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Command:
     """An account of the longest name holds a part of a share to nine places, and options."""
-    place = Place(
-        services.bootstrap_servers,
-        services.registry_url,
-        make_database(),
-        f"t{uuid4().hex[:12]}.",
-    )
-    dispatcher = place.at(tmp_path_factory.mktemp("long"))
+    dispatcher = shared_place.at(tmp_path_factory.mktemp("long"))
     file = dispatcher.directory / "dispatcher.toml"
     limits = f"[accounts.{LONG}.limits]\nfractional_shares = true\n"
     file.write_text(file.read_text().replace("accounts.large-default", f"accounts.{LONG}") + limits)
