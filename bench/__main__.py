@@ -18,6 +18,7 @@ from bench.neighbours import beside_a_late_one, beside_one_in_trouble
 from bench.ordering import ordering
 from bench.peers.comparing import beside_peers
 from bench.rebuilding import rebuilding
+from bench.rebuilding_live import rebuilding_live
 from bench.results import Figure, as_json, as_table, dump
 from bench.services import services
 from bench.visible import becoming_visible
@@ -28,6 +29,7 @@ _10K: Final = 10_000
 _100K: Final = 100_000
 _1M: Final = 1_000_000
 _5M: Final = 5_000_000
+_10M: Final = 10_000_000
 _ROUNDS: Final = 3
 _DECIDING_ROUNDS: Final = 60
 _ALONE: Final = (
@@ -37,6 +39,7 @@ _ALONE: Final = (
     "live",
     "visible",
     "rebuild",
+    "rebuild_live",
     "peers",
     "one_at_a_time",
     "order",
@@ -76,6 +79,8 @@ def _measure_projectors(addresses: StackAddresses, plan: dict[str, list[Size]]) 
         yield from projecting(addresses, size)
     for size in plan["rebuild"]:
         yield from rebuilding(addresses, size)
+    for size in plan["rebuild_live"]:
+        yield from rebuilding_live(addresses, size)
     for size in plan["live"]:
         yield from living(addresses, size.records, size.rounds)
     for size in plan["visible"]:
@@ -99,6 +104,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
             "dispatch": sizes,
             "project": sizes,
             "rebuild": [Size(_100K, 1), Size(_1M, 1), Size(_5M, 1)],
+            "rebuild_live": [Size(_100K, 1), Size(_1M, 1), Size(_10M, 1)],
             "live": [Size(_100K, _ROUNDS)],
             "visible": [Size(500, 1)],
             "peers": [Size(_100K, _ROUNDS)],
@@ -115,6 +121,7 @@ def plan_of(*, full: bool) -> dict[str, list[Size]]:
         "dispatch": [Size(_10K, 1)],
         "project": [Size(_10K, _ROUNDS)],
         "rebuild": [Size(_10K, 1)],
+        "rebuild_live": [Size(_10K, 1)],
         "live": [Size(2 * _10K, _ROUNDS)],
         "visible": [Size(100, 1)],
         "peers": [Size(_10K, _ROUNDS)],

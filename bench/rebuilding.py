@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,7 +16,6 @@ from psycopg import sql
 from bench.ground import Ground, Publisher, database
 from bench.measure import Size
 from bench.process import answer, peak_memory_mib, run_task
-from bench.rebuilding_live import beside_traffic
 from bench.results import Figure
 from bench.story import cycle_of_advice, history
 from consumers.clock import SystemClock
@@ -39,28 +39,22 @@ from stack.up import StackAddresses
 
 _ACCOUNTS: Final = 8
 """So many logs share the events."""
-_PROCESSES: Final = 2
+PROCESSES: Final = 2
 _KIB_PER_MIB: Final = 1024
 _GROWING: Final = tuple(one for one in PROJECTIONS if one.finisher is not None)
 """Those whose rows grow with the log."""
 
 
 def rebuilding(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
-    """All tables from nothing; then once more beside live traffic, killed on the way."""
+    """All tables from nothing, with nobody else there; what `verify` says of them."""
     name = f"rebuild.{size.label}"
-    accounts = [f"a{number}" for number in range(_ACCOUNTS)]
     with (
         TemporaryDirectory(prefix="dispatcher-bench-") as directory,
-        Ground.prepared(addresses, *accounts) as ground,
+        filled(addresses, size.records) as ground,
         database(addresses) as dsn,
     ):
         Path(directory).chmod(0o755)  # the server reads made-up rows there
-        _fill(ground, size.records)
-        told: dict[str, Any] = {
-            "bootstrap_servers": ground.cluster.bootstrap_servers,
-            "prefix": ground.cluster.prefix,
-            "registry_url": addresses.registry_url,
-        }
+        told = told_of(ground)
         done = run_task("rebuild", **told, dsn=dsn)
         decoded = run_task("rebuild_decode", **told)["seconds"]
         copied, indexed = _copy_and_index(addresses, dsn, Path(directory))
@@ -86,12 +80,34 @@ def rebuilding(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
             yield Figure(name=f"{name}.peak_memory.{whose}", unit="MiB", value=value)
         found = run_task("verify", **told, dsn=dsn)
         yield Figure(name=f"{name}.verify", unit="events/s", value=size.records / found["seconds"])
-        spread = run_task("verify", **told, dsn=dsn, processes=_PROCESSES)
+        spread = run_task("verify", **told, dsn=dsn, processes=PROCESSES)
         rate = size.records / spread["seconds"]
         yield Figure(name=f"{name}.verify.two_processes", unit="events/s", value=rate)
         yield Figure(name=f"{name}.verify.peak_memory", unit="MiB", value=found["peak_memory_mib"])
         yield Figure(name=f"{name}.verify.differing", unit="rows", value=found["differing"])
-        yield from beside_traffic(name, ground, told, dsn)
+
+
+@contextmanager
+def filled(addresses: StackAddresses, count: int) -> Iterator[Ground]:
+    """Write logs of `count` events together, and the advice that all of them are about."""
+    accounts = [f"a{number}" for number in range(_ACCOUNTS)]
+    each = count // _ACCOUNTS
+    with Ground.prepared(addresses, *accounts) as ground:
+        Publisher(ground, RECOMMENDATIONS.name).append(
+            one for cycle in range(-(-each // 8)) for one in cycle_of_advice(cycle)
+        )
+        with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+            list(pool.map(partial(_append, ground, each), ground.accounts))
+        yield ground
+
+
+def told_of(ground: Ground) -> dict[str, Any]:
+    """Return what every task on these logs is told."""
+    return {
+        "bootstrap_servers": ground.cluster.bootstrap_servers,
+        "prefix": ground.cluster.prefix,
+        "registry_url": ground.addresses.registry_url,
+    }
 
 
 def rebuild_tables(
@@ -106,7 +122,7 @@ def rebuild_tables(
         by="bench",
         now=SystemClock().now,
         registry_url=registry_url,
-        processes=_PROCESSES,
+        processes=PROCESSES,
     )
     began = time.monotonic()
 
@@ -152,7 +168,7 @@ def decode_all(bootstrap_servers: str, prefix: str, registry_url: str) -> None:
     ends = committed_ends(cluster, PROJECTIONS)
     parts = sorted(ends.items(), key=lambda part: part[1], reverse=True)
     began = time.monotonic()
-    with ProcessPoolExecutor(_PROCESSES, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         told = [(cluster, registry_url, place, end) for place, end in parts]
         list(pool.map(_decode, told))
     answer(seconds=time.monotonic() - began)
@@ -218,16 +234,6 @@ def _copy_in(session: Session, file: Path, columns: Sequence[str]) -> None:
         sql.Literal(str(file)),
     )
     connection.execute(query)
-
-
-def _fill(ground: Ground, count: int) -> None:
-    """Write logs of `count` events together, and the advice that all of them are about."""
-    each = count // _ACCOUNTS
-    Publisher(ground, RECOMMENDATIONS.name).append(
-        one for cycle in range(-(-each // 8)) for one in cycle_of_advice(cycle)
-    )
-    with ProcessPoolExecutor(_PROCESSES, get_context("spawn")) as pool:
-        list(pool.map(partial(_append, ground, each), ground.accounts))
 
 
 def _append(ground: Ground, count: int, name: str) -> None:

@@ -13,8 +13,10 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from bench.ground import Ground, Publisher
+from bench.ground import Ground, Publisher, database
+from bench.measure import Size
 from bench.process import TaskFailedError, answer, run_task, running_task
+from bench.rebuilding import PROCESSES, filled, told_of
 from bench.results import Figure, percentile
 from bench.story import history
 from consumers.cluster import Cluster
@@ -26,6 +28,7 @@ from events.codec import Codec
 from events.identifiers import AccountName
 from events.topics import log_of
 from projections.catalog import PROJECTIONS
+from stack.up import StackAddresses
 
 _LOOK: Final = """
 SELECT coalesce(max(recommendation_id), 0) FROM dispatch_orders WHERE account_name = 'a0'
@@ -35,37 +38,63 @@ _AT_ONCE: Final = 10
 _LOOKS_PAUSE_S: Final = 0.01
 
 
-def beside_traffic(name: str, ground: Ground, told: dict[str, Any], dsn: str) -> Iterator[Figure]:
-    """Rebuild tables that are right while their log grows by 100 events a second."""
-    with running_task("project_on", **told, dsn=dsn) as projector:
-        with _appending(ground) as appended, _reading(dsn) as reader:
-            _killed_half_way(told, dsn)
-            done = run_task("rebuild", **told, dsn=dsn)
-        with _appending(ground):
-            _empty(dsn)
-            refilled = run_task("rebuild", **told, dsn=dsn)
-        projector.send_signal(signal.SIGTERM)
-        projector.wait(60)
-    run_task("project", **told, dsn=dsn, projections=[one.name for one in PROJECTIONS])
-    found = run_task("verify", **told, dsn=dsn)
+def rebuilding_live(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
+    """Rebuild tables that are right while their log grows by 100 events a second.
+
+    Once they are killed half-way and begun again, once after somebody has emptied them.
+    """
+    name = f"rebuild.{size.label}.live"
+    with filled(addresses, size.records) as ground, database(addresses) as dsn:
+        told = told_of(ground)
+        first = run_task("rebuild", **told, dsn=dsn)
+        rate = size.records / first["seconds"]
+        yield Figure(name=f"{name}.before", unit="events/s", value=rate)
+        memory = first["child_memory_mib"]
+        yield Figure(name=f"{name}.before.peak_memory.child", unit="MiB", value=memory)
+        yield from _begun_again(name, ground, told, dsn)
+        yield from _refilled(name, ground, told, dsn)
+
+
+def _begun_again(name: str, ground: Ground, told: dict[str, Any], dsn: str) -> Iterator[Figure]:
+    with (
+        _projecting(told, dsn),
+        _appending(ground) as appended,
+        _reading(dsn) as reader,
+    ):
+        _killed_half_way(told, dsn)
+        done = run_task("rebuild", **told, dsn=dsn)
     share = done["kept"] / done["offsets"]
-    yield Figure(name=f"{name}.live.kept", unit="share", value=share)
-    yield Figure(name=f"{name}.live.seconds", unit="s", value=done["seconds"])
-    yield Figure(name=f"{name}.live.swap.longest", unit="ms", value=max(done["swaps_ms"]))
-    yield Figure(name=f"{name}.live.rows_changed", unit="rows", value=done["rows_changed"])
-    yield Figure(name=f"{name}.live.appended", unit="events", value=appended.count)
-    yield Figure(name=f"{name}.live.reader.looks", unit="queries", value=len(reader.waits))
-    yield Figure(name=f"{name}.live.reader.fewer", unit="times", value=reader.fewer)
+    yield Figure(name=f"{name}.kept", unit="share", value=share)
+    yield Figure(name=f"{name}.seconds", unit="s", value=done["seconds"])
+    yield Figure(name=f"{name}.swap.longest", unit="ms", value=max(done["swaps_ms"]))
+    yield Figure(name=f"{name}.rows_changed", unit="rows", value=done["rows_changed"])
+    yield Figure(name=f"{name}.appended", unit="events", value=appended.count)
+    yield Figure(name=f"{name}.reader.looks", unit="queries", value=len(reader.waits))
+    yield Figure(name=f"{name}.reader.fewer", unit="times", value=reader.fewer)
     for what, share in (("p99", 0.99), ("longest", 1.0)):
         yield Figure(
-            name=f"{name}.live.reader.{what}",
+            name=f"{name}.reader.{what}",
             unit="ms",
             value=1e3 * percentile(reader.waits, share),
         )
-    longest = max(refilled["swaps_ms"])
-    yield Figure(name=f"{name}.live.emptied.seconds", unit="s", value=refilled["seconds"])
-    yield Figure(name=f"{name}.live.emptied.swap.longest", unit="ms", value=longest)
-    yield Figure(name=f"{name}.live.differing", unit="rows", value=found["differing"])
+    yield Figure(name=f"{name}.differing", unit="rows", value=_differing(told, dsn))
+
+
+def _refilled(name: str, ground: Ground, told: dict[str, Any], dsn: str) -> Iterator[Figure]:
+    with _projecting(told, dsn), _appending(ground):
+        _empty(dsn)
+        done = run_task("rebuild", **told, dsn=dsn)
+    longest = max(done["swaps_ms"])
+    yield Figure(name=f"{name}.emptied.seconds", unit="s", value=done["seconds"])
+    yield Figure(name=f"{name}.emptied.swap.longest", unit="ms", value=longest)
+    yield Figure(name=f"{name}.emptied.differing", unit="rows", value=_differing(told, dsn))
+
+
+def _differing(told: dict[str, Any], dsn: str) -> int:
+    """Catch up, then return how many rows are not what the logs say."""
+    run_task("project", **told, dsn=dsn, projections=[one.name for one in PROJECTIONS])
+    found = run_task("verify", **told, dsn=dsn, processes=PROCESSES)
+    return int(found["differing"])
 
 
 @dataclass
@@ -97,6 +126,14 @@ def project_on(bootstrap_servers: str, prefix: str, registry_url: str, dsn: str)
     answer(stopped=True)
 
 
+@contextmanager
+def _projecting(told: dict[str, Any], dsn: str) -> Iterator[None]:
+    with running_task("project_on", **told, dsn=dsn) as projector:
+        yield
+        projector.send_signal(signal.SIGTERM)
+        projector.wait(60)
+
+
 def _killed_half_way(told: dict[str, Any], dsn: str) -> None:
     with running_task("rebuild", **told, dsn=dsn, aloud=True) as process:
         for line in process.stdout or ():
@@ -121,12 +158,15 @@ def _appending(ground: Ground) -> Iterator[_Appended]:
     account = AccountName(ground.accounts[0])
     there = end_of_log(ground, account)
     more = islice(history(account, 10 * there + 1_000_000), there, None)
+    some = list(islice(more, _AT_ONCE))  # of a long log that takes a while
     publisher, appended, stop = Publisher(ground, log_of(account).name), _Appended(), Event()
 
     def append() -> None:
+        nonlocal some
         while not stop.wait(_PAUSE_S):
-            publisher.append(islice(more, _AT_ONCE))
+            publisher.append(some)
             appended.count += _AT_ONCE
+            some = list(islice(more, _AT_ONCE))
 
     with _beside(append, stop):
         yield appended

@@ -11,6 +11,7 @@ from bench.measure import Size
 from bench.peers.comparing import PEERS, beside_peers
 from bench.peers.environment import LOCK
 from bench.rebuilding import rebuilding
+from bench.rebuilding_live import rebuilding_live
 from bench.results import Figure, Run, as_json, as_table, compare, dump
 from bench.story import cycle_of_events, history
 from events.catalog import LogEvent
@@ -37,6 +38,7 @@ def test_every_measurement_says_value_unit_floor_and_ratio(services: Services) -
         "hand_over": [Size(1, 1)],
         "visible": [Size(2, 1)],
         "rebuild": [],
+        "rebuild_live": [],
         "help": [Size(1, 1)],
         "peers": [],
     }
@@ -68,11 +70,23 @@ def test_a_rebuild_beside_traffic_is_gone_on_with_and_leaves_no_row_that_differs
         services.bootstrap_servers, services.registry_url, services.postgres_dsn
     )
 
-    found = {figure.name: figure.value for figure in rebuilding(addresses, Size(24_000, 1))}
+    found = {figure.name: figure.value for figure in rebuilding_live(addresses, Size(24_000, 1))}
 
-    assert found["rebuild.24k.verify.differing"] == found["rebuild.24k.live.differing"] == 0
+    assert found["rebuild.24k.live.differing"] == 0
+    assert found["rebuild.24k.live.emptied.differing"] == 0
     assert found["rebuild.24k.live.kept"] > 0
     assert found["rebuild.24k.live.reader.fewer"] == 0
+
+
+@pytest.mark.sweep
+def test_a_rebuild_with_nobody_else_there_leaves_no_row_that_differs(services: Services) -> None:
+    addresses = StackAddresses(
+        services.bootstrap_servers, services.registry_url, services.postgres_dsn
+    )
+
+    found = {figure.name: figure.value for figure in rebuilding(addresses, Size(4000, 1))}
+
+    assert found["rebuild.4k.verify.differing"] == 0
 
 
 @pytest.mark.sweep
