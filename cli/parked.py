@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from cli.output import AsJson, Config, print_json, print_table, say
 from cli.who import who
 from consumers.clock import SystemClock
 from consumers.errors import DifferenceFound, NotFoundError
+from consumers.projector.keeping import keeping_by
 from consumers.projector.past import LogPast
 from consumers.projector.recorder import ProjectionRecorder
 from consumers.settings import Settings
@@ -20,6 +22,7 @@ from events.codec import Codec
 from events.identifiers import account_name
 from events.topics import log_of
 from projections.catalog import projection_named
+from projections.kept import KeptFolds
 from projections.parked import ParkedEvent, ParkedQueue, list_parked, show_parked
 from projections.projection import Projection
 from projections.retry import Retried, Retry
@@ -218,6 +221,7 @@ def _retried(
         by=who(),
         build=build(),
         past=LogPast(settings.kafka.cluster, codec),
+        kept=partial(KeptFolds, session=session, keeping=keeping_by()),
     )
 
 

@@ -1,13 +1,15 @@
 """An account's books: its own fold, and what tables want to know beside it."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from immutables import Map
 
 from accounts.calendar import exchange_day
 from accounts.evolve import evolve
+from accounts.forms import form_of
 from accounts.state import AccountState
 from events.envelope import Origin
 from events.identifiers import AccountName
@@ -54,6 +56,27 @@ def step(books: Books | None, event: Readable, origin: Origin) -> Books:
         executions=executions,
         executions_day=day,
     )
+
+
+_FORM: Final = form_of(Books)
+
+
+def dump(books: Books) -> str:
+    """Return `books` as canonical JSON."""
+    return json.dumps(_FORM.write(books), sort_keys=True, separators=(",", ":"))
+
+
+def load(text: str) -> Books:
+    """Return the books that `dump` made `text` of.
+
+    Raises:
+        ValueError: No `dump` of this build wrote it.
+    """
+    try:
+        books: Books = _FORM.read(json.loads(text))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return books
 
 
 def _changed(

@@ -5,7 +5,7 @@ from typing import Final
 
 from events.catalog import LOG_EVENTS
 from events.envelope import Origin
-from projections.account_books import step
+from projections.account_books import dump, load, step
 from projections.account_rows import AccountStateRow, PositionRow, rows
 from projections.projection import Folding, Projection, Readable
 from projections.stage import Row, Stage, columns_of
@@ -71,6 +71,6 @@ ACCOUNTS: Final = Projection(
         ),
     ),
     rows=_no_rows,
-    folding=Folding(step=step, rows=rows),
+    folding=Folding(step=step, rows=rows, dump=dump, load=load),
 )
 """Every account as its own log sums up, by the fold that its dispatcher decides by."""

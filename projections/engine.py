@@ -22,7 +22,7 @@ from projections.faults import (
     is_about_the_row,
     unavailable,
 )
-from projections.folding import RECORDS_AT_ONCE_MAX, Folds, Past, Standing
+from projections.folding import RECORDS_AT_ONCE_MAX, Folds, Standing
 from projections.parking import (
     FailureRecorder,
     ask_parked_topics,
@@ -66,11 +66,12 @@ class Engine:
         record_failure: FailureRecorder,
         now: Callable[[], datetime],
         build: str,
-        past: Past | None = None,
+        folds: Folds | None = None,
     ) -> None:
         """Bind the projection to where its rows and its failures go; nothing is opened yet.
 
-        A projection that sums logs up reads its `past` where it did not see all of it.
+        A projection that sums logs up needs `folds` that can read the past, unless it sees all of
+        every log.
         """
         self.projection = projection
         self._session = session
@@ -80,7 +81,7 @@ class Engine:
         self._known: dict[Partition, int] = {}
         self._doubtful: dict[Partition, int] = {}
         self._interrupted = False
-        self._folds = Folds(projection, past)
+        self._folds = folds or Folds(projection, None)
 
     @property
     def checkpoints(self) -> Offsets:
@@ -98,6 +99,7 @@ class Engine:
             offset = checkpoints.begin(connection, self.projection.name, partition, first)
         except psycopg.Error as error:
             raise unavailable(error) from error
+        self._folds.begin(partition, offset)
         self._known[partition] = offset
         return offset
 
@@ -142,6 +144,7 @@ class Engine:
         """Forget partitions that are somebody else's from now on."""
         for partition in partitions:
             self._known.pop(partition, None)
+            self._folds.leave(partition)
 
     def prepare(self, records: Iterable[Record] | Stretch) -> Prepared:
         """Make of records what `write` takes, with nothing but the records: at any time, anywhere.

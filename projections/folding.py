@@ -1,8 +1,8 @@
 """Folds kept in memory: how far each stands, and how it comes to stand where the tables do.
 
 A projection that sums a log up needs everything before an event to make rows of it. What was folded
-so far is never in the tables: it is right where it stands exactly at the checkpoint, and is brought
-there from the log where it does not.
+so far is never in its tables: it is right where it stands exactly at the checkpoint, and is brought
+there from the log where it does not. Now and then it is kept somewhere, to be gone on with.
 """
 
 import sys
@@ -24,6 +24,10 @@ RECORDS_AT_ONCE_MAX: Final = 20_000
 
 REMEMBERED: Final = 64
 """So many commits back a fold may go without the log: a crash of PostgreSQL loses some at most."""
+
+KEPT_EVERY_MIN: Final = 5_000
+KEPT_EVERY_SHARE: Final = 64
+"""Kept every 5,000 offsets, and no more often than for a 64th of a log: it costs what it has."""
 
 Part: TypeAlias = tuple[Sequence[Record], int]
 """Records in their order, and the offset behind them."""
@@ -50,6 +54,21 @@ class Standing:
     folded: Any = None
 
 
+class Kept(Protocol):
+    """Where what was folded is kept: disposable, of one projection."""
+
+    def take_up(self, partition: Partition, end: int) -> Standing | None:
+        """Return what was kept, if it stands at `end` or before and can be gone on with.
+
+        Raises `Unavailable` where that cannot be told now.
+        """
+        ...
+
+    def keep(self, partition: Partition, standing: Standing) -> None:
+        """Keep what stands, which may fail without a word of it here."""
+        ...
+
+
 Ahead: TypeAlias = dict[Partition, Standing]
 """Where folds stand once a transaction is committed, and not before."""
 
@@ -57,15 +76,22 @@ Ahead: TypeAlias = dict[Partition, Standing]
 class Folds:
     """One projection's folds, a partition each. A projection that sums nothing up has none."""
 
-    def __init__(self, projection: Projection, past: Past | None) -> None:
+    def __init__(self, projection: Projection, past: Past | None, kept: Kept | None = None) -> None:
         """Start with nothing folded; without a `past` folds can only go on from the beginning."""
         self._name = projection.name
         self._folding = projection.folding
         self._events = projection.events
         self._past = past
+        self._kept = kept
+        self._kept_to: dict[Partition, int] = {}
         self._standing: dict[Partition, Standing] = {}
         self._before: dict[Partition, deque[Standing]] = {}
         self._faults: dict[Partition, Exception] = {}
+
+    def begin(self, partition: Partition, end: int) -> None:
+        """Take a partition up whose checkpoint is `end`; raises as `Kept.take_up` does."""
+        if self._folding is not None and partition not in self._standing:
+            self._take_up(partition, end)
 
     def behind(self, known: Offsets) -> list[Partition]:
         """Return the partitions whose folds stand elsewhere than the checkpoints in `known`."""
@@ -139,11 +165,31 @@ class Folds:
             before = self._before.setdefault(partition, deque(maxlen=REMEMBERED))
             before.append(self._standing[partition])
         self._standing.update(ahead)
+        for partition in ahead:
+            self._write_down(partition)
+
+    def leave(self, partition: Partition) -> None:
+        """Forget a partition that is somebody else's from now on."""
+        self._standing.pop(partition, None)
+        self._before.pop(partition, None)
+        self._kept_to.pop(partition, None)
+
+    def _write_down(self, partition: Partition) -> None:
+        """Have what stands kept, if it is time for that: all of it is committed."""
+        standing = self._standing[partition]
+        since = standing.next_offset - self._kept_to.get(partition, 0)
+        due = max(KEPT_EVERY_MIN, standing.next_offset // KEPT_EVERY_SHARE)
+        if self._kept is None or standing.folded is None or since < due:
+            return
+        self._kept_to[partition] = standing.next_offset  # tried once: what fails waits as long
+        self._kept.keep(partition, standing)
 
     def _read_on(self, partition: Partition, end: int, records_max: int) -> int:
         """Fold towards `end` until more than `records_max` are read; return how many were."""
         if self.next_offset(partition) > end:
             self._go_back(partition, end)
+        if partition not in self._standing and partition not in self._kept_to:
+            self._take_up(partition, end)
         start = self.next_offset(partition)
         if start == end:
             return 0
@@ -156,7 +202,15 @@ class Folds:
                 count += len(records)
                 if count >= records_max:
                     break
+        if partition in self._standing:
+            self._write_down(partition)
         return count
+
+    def _take_up(self, partition: Partition, end: int) -> None:
+        standing = None if self._kept is None else self._kept.take_up(partition, end)
+        self._kept_to[partition] = 0 if standing is None else standing.next_offset
+        if standing is not None:
+            self._standing[partition] = standing
 
     def _go_back(self, partition: Partition, end: int) -> None:
         """Stand at `end` or before: nothing can be unfolded, but what stood before is at hand."""
@@ -166,6 +220,7 @@ class Folds:
             standing = before.pop()
             if standing.next_offset <= end:
                 self._standing[partition] = standing
+        self._kept_to.pop(partition, None)  # the crash may have taken that, too: look again
 
     def _after(self, partition: Partition, records: Iterable[Record], offset: int) -> Standing:
         folding: Folding[Any] | None = self._folding

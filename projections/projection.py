@@ -23,11 +23,14 @@ class Folding(Generic[_Folded]):
     """How a log is summed up: `step` folds one event more, `rows` are what that comes to.
 
     Both are pure, and what is folded is immutable. `step` begins with None. Rows replace those of
-    before: they are made once per batch, not once per event.
+    before: they are made once per batch, not once per event. `dump` makes text of what is folded,
+    of which `load` makes the same again, or raises `ValueError`.
     """
 
     step: Callable[[_Folded | None, Readable, Origin], _Folded]
     rows: Callable[[_Folded], Iterable[Row]]
+    dump: Callable[[_Folded], str]
+    load: Callable[[str], _Folded]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

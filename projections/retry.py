@@ -12,7 +12,7 @@ from events.projection import ProjectionSettled, Settlement
 from projections.apply import merge, render, rows_of
 from projections.checkpoints import Partition
 from projections.faults import is_about_the_row, unavailable
-from projections.folding import Folds, Past
+from projections.folding import Folds, Kept, Past
 from projections.parked import ParkedEvent, count_parked, show_parked
 from projections.parking import FailureRecorder, projection_failed
 from projections.projection import Projection
@@ -47,6 +47,7 @@ class Retry:
     by: str
     build: str
     past: Past | None = None
+    kept: Callable[[Projection], Kept] | None = None
     at_once: int = 5000
 
     def __call__(self, projection: Projection, topic: str) -> Retried:
@@ -62,7 +63,7 @@ class Retry:
                 waits as it did; or a settlement, and only that is missing.
             LogUnavailable: The log before what waits cannot be read; it waits as it did.
         """
-        folds = Folds(projection, self.past)
+        folds = Folds(projection, self.past, self.kept and self.kept(projection))
         result, is_over = Retried(applied=0, waiting=0), False
         while not is_over:
             try:

@@ -146,6 +146,10 @@ class Swap:
             sql.SQL("INSERT INTO parked_events SELECT * FROM {}.parked_events").format(shadow)
         )
         self._connection.execute(sql.SQL(_BEGIN).format(shadow))
+        # what was folded until now may hold what the new rows leave out
+        self._connection.execute(
+            "DELETE FROM projection_folds WHERE projection = %s", (self._projection.name,)
+        )
         return changed
 
     def _copy(self, table: str, touched: list[tuple[object, ...]]) -> int:

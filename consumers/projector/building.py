@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from consumers.cluster import Cluster
-from consumers.evolve_code import digest
+from consumers.evolve_code import rows_code
 from consumers.projector.history import Chunk, History
 from consumers.projector.loading import Load
 from consumers.projector.past import LogPast
@@ -22,6 +20,7 @@ from projections.checkpoints import Offsets, Partition
 from projections.engine import Applied, Engine
 from projections.failures import FAILURES
 from projections.faults import CheckpointLost, FoldBehind
+from projections.folding import Folds
 from projections.projection import Projection
 from projections.record import Record, account_of
 from projections.shadow import Shadow
@@ -233,7 +232,7 @@ def _start(
         record_failure=remember,
         now=settings.now,
         build=settings.build,
-        past=LogPast(settings.cluster, codec),
+        folds=Folds(projection, LogPast(settings.cluster, codec)),
     )
     one = Building(
         projection=projection,
@@ -253,9 +252,3 @@ def _start(
         else:
             one.kept = sum(found.values())
     return one
-
-
-@cache
-def rows_code() -> str:
-    """Return 16 hex digits that change with whatever makes rows of events."""
-    return digest({name: files(name) for name in ("accounts", "events", "projections")})

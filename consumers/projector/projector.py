@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cache, partial
 from threading import Event
 from typing import Final
+from uuid import uuid4
 
 from confluent_kafka import KafkaException
 
@@ -11,6 +12,7 @@ from consumers.clock import SystemClock
 from consumers.errors import ServiceUnreachable
 from consumers.kafka import Batch, sentence
 from consumers.logs import get_log
+from consumers.projector.keeping import keeping_by
 from consumers.projector.lane import Lane
 from consumers.projector.past import LogPast
 from consumers.projector.reader import Reader
@@ -21,6 +23,8 @@ from consumers.projector.writer import Load, Part, Writer
 from events.codec import Codec
 from projections.checkpoints import Partition
 from projections.engine import Applied, Engine
+from projections.folding import Folds
+from projections.kept import KeptFolds
 from projections.prepared import Stretch
 from projections.projection import events_read
 from projections.record import read_on
@@ -46,6 +50,7 @@ class Projector:
         self._recorder = ProjectionRecorder(
             settings.cluster, codec, timeout_ms=settings.acknowledge_timeout_ms
         )
+        keeping = keeping_by(uuid4())
         self._lanes = [
             Lane(
                 Engine(
@@ -54,7 +59,11 @@ class Projector:
                     record_failure=self._recorder,
                     now=SystemClock().now,
                     build=settings.build,
-                    past=LogPast(settings.cluster, self._codec),
+                    folds=Folds(
+                        projection,
+                        LogPast(settings.cluster, self._codec),
+                        KeptFolds(projection, self._session, keeping),
+                    ),
                 ),
                 backoff_ms=settings.backoff_ms,
                 backoff_max_ms=settings.backoff_max_ms,

@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from events.projection import ProjectionFailed
 from projections.engine import Applied, Engine
-from projections.folding import Past
+from projections.folding import Folds, Past
 from projections.projection import Projection
 from projections.record import Record
 from projections.session import Session
@@ -47,7 +47,7 @@ class Driver:
             record_failure=self.failures,
             now=lambda: NOW,
             build="test",
-            past=past,
+            folds=Folds(projection, past),
         )
 
     def begin(self, records: Iterable[Record]) -> None:

@@ -11,6 +11,7 @@ from events.account import DispatcherStarted
 from events.catalog import LogEvent
 from projections.accounts import ACCOUNTS
 from projections.engine import Engine
+from projections.folding import Folds, Kept
 from projections.record import Record
 from projections.session import Session
 from tests.builders import ACCOUNT, NOW, RUN, a_decline, a_halt, an_author, an_opening, an_option
@@ -74,7 +75,14 @@ def applied(dsn: str, events: Sequence[LogEvent]) -> dict[str, list[dict[str, An
     return tables(dsn)
 
 
-def an_engine(session: Session, past: Remembered, failures: Failures) -> Engine:
+def an_engine(
+    session: Session, past: Remembered, failures: Failures, kept: Kept | None = None
+) -> Engine:
     return Engine(
-        ACCOUNTS, session, record_failure=failures, now=lambda: NOW, build="test", past=past
+        ACCOUNTS,
+        session,
+        record_failure=failures,
+        now=lambda: NOW,
+        build="test",
+        folds=Folds(ACCOUNTS, past, kept),
     )

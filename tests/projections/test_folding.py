@@ -1,5 +1,6 @@
 """A fold stands where the tables do: it goes on, reads what it lacks, and is never ahead."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -35,7 +36,9 @@ SEEN = Projection(
     tables=(),
     stages=(),
     rows=lambda _event, _origin: (),
-    folding=Folding(step=step, rows=row),
+    folding=Folding(
+        step=step, rows=row, dump=json.dumps, load=lambda text: tuple(json.loads(text))
+    ),
 )
 
 
