@@ -14,7 +14,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
-from consumers.logs import get_log, kafka_client_log
+from consumers.kafka_log import kafka_client_log, say_unavailable
+from consumers.logs import get_log
 
 METADATA_TIMEOUT_S: Final = 10.0
 CONNECTED_AT_ONCE: Final = {"enable.sparse.connections": False}
@@ -68,7 +69,7 @@ def consumer_config(bootstrap_servers: str, group: str, **more: Any) -> dict[str
         "reconnect.backoff.max.ms": 1000,
         "allow.auto.create.topics": False,
         "enable.partition.eof": True,
-        "error_cb": _say,
+        "error_cb": say_unavailable,
         "logger": kafka_client_log(),
         **more,
     }
@@ -169,7 +170,3 @@ def _settle(error: KafkaError, topic: str | None) -> None:
         raise Fenced(f"another process has taken this one's place: {error.str()}")
     # Everything else librdkafka mends by itself; it says so on the error callback, too.
     get_log().warning("kafka_poll_error", error=error.str())
-
-
-def _say(error: KafkaError) -> None:
-    get_log().warning("kafka_unavailable", error=error.str())

@@ -4,7 +4,6 @@ One line per change of state, one object or sentence per line.
 """
 
 import json
-import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -69,20 +68,6 @@ def bind_run(run_id: UUID, **always: object) -> None:
     """Put the run's id, and `always`, on every line that this thread writes from now on."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(dispatcher_run_id=run_id, **always)
-
-
-class _Forwarding(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        get_log().log(record.levelno, "kafka_client", message=record.getMessage())
-
-
-def kafka_client_log() -> logging.Logger:
-    """Return where librdkafka is to write, so that its words become log lines like all others."""
-    logger = logging.getLogger("dispatcher.kafka_client")
-    if not logger.handlers:
-        logger.addHandler(_Forwarding())
-        logger.propagate = False
-    return logger
 
 
 def _under_data(_logger: WrappedLogger, _method: str, event: EventDict) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Fenced, SeatLost, ServiceUnreachable
 from consumers.kafka import CONNECTED_AT_ONCE, is_fenced, sentence
-from consumers.logs import kafka_client_log
+from consumers.kafka_log import kafka_client_log
 from events.identifiers import AccountName
 from events.topics import RECORD_BYTES_MAX
 

@@ -10,7 +10,8 @@ from accounts.state import AccountState
 from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.kafka import CONNECTED_AT_ONCE, sentence
-from consumers.logs import get_log, kafka_client_log
+from consumers.kafka_log import kafka_client_log
+from consumers.logs import get_log
 from consumers.settings_account import TuningSettings
 from consumers.snapshots import snapshot_of
 from events.codec import Codec
