@@ -61,15 +61,16 @@ class BulkLoad:
             self._read_to = record.origin.offset + 1
 
     def write(self, to: int) -> None:
-        """Write what was taken up, and move the checkpoint to `to`.
+        """Write what was taken up, and move the checkpoint to `to`, never back.
 
-        A fold's rows are what everything comes to: they are written once, by `end`.
+        A fold's rows are what everything comes to: they are written once, by `end`. What is read
+        from its beginning for a fold is behind the checkpoints of others for a while.
 
         Raises:
             DatabaseUnavailable: PostgreSQL cannot answer; nothing of this stretch was written.
             CheckpointLost: Somebody else fills these tables.
         """
-        if not self.stopped and self.projection.folding is None:
+        if not self.stopped and self.projection.folding is None and to >= self.at:
             self._write(to)
 
     def end(self, to: int) -> None:

@@ -67,6 +67,7 @@ class Building:
     target: dict[Partition, int] = field(default_factory=dict)
     records: int = 0
     is_over: bool = False
+    is_closed: bool = False
     touched: dict[str, set[tuple[object, ...]]] | None = None
     stopped_s: float = 0.0
     records_meanwhile: int = 0
@@ -106,6 +107,9 @@ class Building:
 
     def close(self) -> None:
         """Drop the tables if they are of no use any more, else leave them for the next rebuild."""
+        if self.is_closed:  # what is there now may be somebody else's
+            return
+        self.is_closed = True
         if self.is_over:
             self.shadow.close()
         else:

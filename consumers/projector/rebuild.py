@@ -49,10 +49,12 @@ def rebuild(
             buildings = start_building(settings, brief, history, projections, stack)
             _load(settings, codec, buildings, on_progress)
             catch_up(history, buildings, on_progress)
-            return [
-                finish(settings, history, recorder, one, partial(told, on_progress, at, buildings))
-                for at, one in enumerate(buildings)
-            ]
+            found = []
+            for at, one in enumerate(buildings):
+                begins = partial(told, on_progress, at, buildings)
+                found.append(finish(settings, history, recorder, one, begins))
+                one.close()  # at once: there may not be room for two of everything
+            return found
     except RebuildUnderWay as error:
         raise Refused(str(error)) from error
     except CheckpointLost as error:

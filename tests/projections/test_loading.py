@@ -111,3 +111,32 @@ def test_an_order_that_is_told_twice_is_left_to_the_merges_the_second_time() -> 
     finisher.take([("ENTRY", 1)])
 
     assert set(finisher.finish(staged).left) == set(staged)
+
+
+def test_what_is_read_again_for_a_fold_moves_no_other_tables_back(dsn: str) -> None:
+    """A rebuild that was killed goes on with a log's middle; the fold beside it begins anew."""
+    log = Log(AccountName("tiny"))
+    for number in (1, 2, 3):
+        log.intended(number)
+        log.filled(number, "10", "100")
+    records = log.records()
+    place, middle = (log.topic, 0), 4
+    shadow = Shadow(dsn, EXECUTIONS)
+    shadow.open("this", anew=True)
+    begin(shadow.session.connection(), EXECUTIONS.name, place, 0)
+    session = Session(dsn)
+    killed = BulkLoad(session, EXECUTIONS, place, 0)
+    for record in records[:middle]:
+        killed.add(record)
+    killed.write(middle)
+
+    again = BulkLoad(session, EXECUTIONS, place, middle)
+    for record in records:
+        again.add(record)
+        again.write(record.origin.offset + 1)
+        assert shadow.checkpoints()[place] == max(middle, record.origin.offset + 1)
+
+    found = shadow.session.connection().execute("SELECT count(*) FROM dispatch_orders").fetchone()
+    assert found == (3,)
+    session.close()
+    shadow.close()
