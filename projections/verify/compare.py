@@ -53,7 +53,8 @@ def differences(
 
     It empties `expected` on its way, and looks at rows `where` an SQL condition holds.
     """
-    for difference, _ in differing_rows(connection, table, expected, where, Counter()):
+    query = sql.SQL("SELECT * FROM {} WHERE {}").format(sql.Identifier(table), where)
+    for difference, _ in differing_rows(connection, table, expected, query, Counter()):
         yield difference
 
 
@@ -61,17 +62,17 @@ def differing_rows(
     connection: Connection,
     table: str,
     expected: ExpectedTable,
-    where: sql.Composable,
+    query: sql.Composed,
     met: Counter[str],
 ) -> Iterator[tuple[Difference, Mapping[str, Any]]]:
-    """Yield what differs, each beside its row: as the log has it, a surplus one as the table has.
+    """Yield what differs of the rows that `query` brings, each once, and those that `table` lacks.
 
+    Each comes beside its row: as the log has it, a surplus one as the table has.
     `met` counts the rows that the table has, right or wrong.
     """
     with connection.cursor("verify") as cursor:
         for name in _JSON:
             cursor.adapters.register_loader(name, TextLoader)
-        query = sql.SQL("SELECT * FROM {} WHERE {}").format(sql.Identifier(table), where)
         columns = _Columns.of(cursor.execute(query), KEYS[table])
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
             met[table] += len(rows)

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from consumers.cluster import Cluster
 from consumers.projector.verify import verify
@@ -18,6 +19,7 @@ from projections.catalog import PROJECTIONS
 from projections.executions import EXECUTIONS
 from projections.verify.catalog import FOLDS
 from projections.verify.compare import Difference, Kind, differences
+from projections.verify.extent import Extent
 from projections.verify.fold import KEYS
 from projections.verify.screen import Screen
 from tests.projections.driving import fold, rows
@@ -333,3 +335,24 @@ def everything(world: World) -> None:
     world.write_raw("recommendations", world.codec.encode(recommendation(1)))
     world.write_raw("dispatch.dead-letters", b"\x00\xff", {"dlq.reason": b"undecodable"})
     world.catch_up()
+
+
+def test_rows_are_looked_up_by_their_key_though_postgresql_never_counted_the_table(
+    database: str,
+) -> None:
+    """Killed over and over it has analysed nothing, and takes an account's rows for few."""
+    run(database, "ALTER TABLE recommendation_status SET (autovacuum_enabled = off)")
+    run(
+        database,
+        "INSERT INTO recommendation_status (recommendation_id, account_name)"
+        " SELECT number, account FROM generate_series(1, 5000) AS number,"
+        " unnest(ARRAY['tiny', 'large']) AS account",
+    )
+    query = Extent("tiny", range(1, 801)).rows("recommendation_status", {})
+
+    with psycopg.connect(database) as connection:
+        found = connection.execute(sql.SQL("EXPLAIN (ANALYZE, BUFFERS) ") + query).fetchall()
+
+    plan = "\n".join(str(line) for (line,) in found)
+    assert "Index Scan using recommendation_status_pkey" in plan
+    assert "Filter" not in plan
