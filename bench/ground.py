@@ -48,6 +48,19 @@ class Ground:
             for future in admin.delete_topics(topics).values():
                 future.result(_FLUSH_S)
 
+    @property
+    def kafka(self) -> dict[str, Any]:
+        """What a task is told that needs Kafka alone."""
+        return {
+            "bootstrap_servers": self.cluster.bootstrap_servers,
+            "prefix": self.cluster.prefix,
+        }
+
+    @property
+    def logs(self) -> dict[str, Any]:
+        """What a task is told that reads events: Kafka, and the registry."""
+        return {**self.kafka, "registry_url": self.addresses.registry_url}
+
     def settings(self, **account: Any) -> dict[str, Any]:  # noqa: ANN401 -- any key of an account
         """Return a configuration as `consumers.settings.Settings` reads it: no limit binds.
 

@@ -133,7 +133,7 @@ def _projected(
         database(addresses) as dsn,
         ExitStack() as stack,
     ):
-        told = {**_told(ground), "dsn": dsn, "projections": list(projections)}
+        told = {**ground.logs, "dsn": dsn, "projections": list(projections)}
         for _ in values:
             process = stack.enter_context(running_task("project_shared", **told))
             next(iter(process.stdout or ()))
@@ -152,7 +152,7 @@ def _copied(
         said = []
         for account, some in values.items():
             dsn = stack.enter_context(database(addresses))
-            told = {**_told(ground), "dsn": dsn, "projections": list(projections)}
+            told = {**ground.logs, "dsn": dsn, "projections": list(projections)}
             task = running_task("copy_bare", **told, account=account, records=len(some))
             said.append(map(json.loads, stack.enter_context(task).stdout or ()))
         for lines in said:
@@ -191,11 +191,3 @@ def await_checkpoints(connection: psycopg.Connection[Any], count: int, offset: i
     query = "SELECT count(*) FROM projection_checkpoints WHERE next_offset >= %s"
     while connection.execute(query, (offset,)).fetchone() != (count,):
         time.sleep(_PAUSE_S)
-
-
-def _told(ground: Ground) -> dict[str, Any]:
-    return {
-        "bootstrap_servers": ground.cluster.bootstrap_servers,
-        "prefix": ground.cluster.prefix,
-        "registry_url": ground.addresses.registry_url,
-    }

@@ -59,7 +59,7 @@ def dispatching(
         for number in range(size.rounds):
             account = f"real{number}"
             runs.append(measured("dispatch", settings=settings, account=account, plan=plan))
-            told = {**_kafka(ground), "account": f"floor{number}", "plan": plan}
+            told = {**ground.kafka, "account": f"floor{number}", "plan": plan}
             floors.append(measured("dispatch_floor", **told))
     yield from compare(f"dispatch.{clock}.{size.label}", "recommendations", runs, floors)
 
@@ -72,7 +72,7 @@ def projecting(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
             ("executions", ["executions"]),
             ("all_tables", [projection.name for projection in PROJECTIONS]),
         ):
-            told: dict[str, Any] = {**_kafka(ground), "projections": wanted}
+            told: dict[str, Any] = {**ground.kafka, "projections": wanted}
             runs, floors = list[Run](), list[Run]()
             for _ in range(size.rounds):
                 with database(addresses) as dsn:
@@ -91,7 +91,7 @@ def one_at_a_time(addresses: StackAddresses, samples: int) -> Iterator[Figure]:
         publisher = Publisher(ground, RECOMMENDATIONS.name)
         with (
             running_task("dispatch_live", settings=settings, account="real") as real,
-            running_task("bare_transactions", **_kafka(ground), account="floor") as floor,
+            running_task("bare_transactions", **ground.kafka, account="floor") as floor,
         ):
             said = map(json.loads, real.stdout or ())
             answers = map(json.loads, floor.stdout or ())
@@ -123,7 +123,7 @@ def restarting(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
     name = f"restart.{size.label}"
     with Ground.prepared(addresses, "story") as ground:
         fill(ground, size.records)
-        told = {**_kafka(ground), "account": "story"}
+        told = {**ground.kafka, "account": "story"}
         runs, floors, seats = list[Run](), list[Run](), list[dict[str, Any]]()
         for _ in range(size.rounds):
             runs.append(measured("fold", **told, registry_url=addresses.registry_url))
@@ -162,10 +162,3 @@ def fill(ground: Ground, count: int) -> None:
         one for cycle in range(cycles) for one in cycle_of_advice(cycle)
     )
     Publisher(ground, log_of(account).name).append(history(account, count))
-
-
-def _kafka(ground: Ground) -> dict[str, Any]:
-    return {
-        "bootstrap_servers": ground.cluster.bootstrap_servers,
-        "prefix": ground.cluster.prefix,
-    }

@@ -60,13 +60,9 @@ def ordering(addresses: StackAddresses, samples: int) -> Iterator[Figure]:
         publisher = Publisher(ground, RECOMMENDATIONS.name)
         settings = _settings(ground, alpaca, account)
         keys = {"key_id": account.key_id, "secret_key": account.secret_key}
-        kafka = {
-            "bootstrap_servers": ground.cluster.bootstrap_servers,
-            "prefix": ground.cluster.prefix,
-        }
         with (
             running_task("dispatch_paper", settings=settings, **keys) as real,
-            running_task("bare_transactions", **kafka, account="floor") as floor,
+            running_task("bare_transactions", **ground.kafka, account="floor") as floor,
             requests.Session() as session,
         ):
             said = map(json.loads, real.stdout or ())

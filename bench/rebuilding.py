@@ -9,7 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 from psycopg import sql
 
@@ -54,7 +54,7 @@ def rebuilding(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
         database(addresses) as dsn,
     ):
         Path(directory).chmod(0o755)  # the server reads made-up rows there
-        told = told_of(ground)
+        told = ground.logs
         done = run_task("rebuild", **told, dsn=dsn)
         decoded = run_task("rebuild_decode", **told)["seconds"]
         copied, indexed = _copy_and_index(addresses, dsn, Path(directory))
@@ -99,15 +99,6 @@ def filled(addresses: StackAddresses, count: int) -> Iterator[Ground]:
         with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
             list(pool.map(partial(_append, ground, each), ground.accounts))
         yield ground
-
-
-def told_of(ground: Ground) -> dict[str, Any]:
-    """Return what every task on these logs is told."""
-    return {
-        "bootstrap_servers": ground.cluster.bootstrap_servers,
-        "prefix": ground.cluster.prefix,
-        "registry_url": ground.addresses.registry_url,
-    }
 
 
 def rebuild_tables(

@@ -16,7 +16,7 @@ from psycopg import sql
 from bench.ground import Ground, Publisher, database
 from bench.measure import Size
 from bench.process import TaskFailedError, answer, run_task, running_task
-from bench.rebuilding import PROCESSES, filled, told_of
+from bench.rebuilding import PROCESSES, filled
 from bench.results import Figure, percentile
 from bench.story import history
 from consumers.cluster import Cluster
@@ -45,7 +45,7 @@ def rebuilding_live(addresses: StackAddresses, size: Size) -> Iterator[Figure]:
     """
     name = f"rebuild.{size.label}.live"
     with filled(addresses, size.records) as ground, database(addresses) as dsn:
-        told = told_of(ground)
+        told = ground.logs
         first = run_task("rebuild", **told, dsn=dsn)
         rate = size.records / first["seconds"]
         yield Figure(name=f"{name}.before", unit="events/s", value=rate)

@@ -27,7 +27,11 @@ class Seldom:
         self._said: dict[str, tuple[float, int]] = {}
 
     def kept_back(self, what: str) -> int | None:
-        """Return how many of `what` were kept back, if it may be said now; None if it may not."""
+        """Return how many of `what` were kept back, if it may be said now; None if it may not.
+
+        How long a try took makes nothing new of it.
+        """
+        what = _VARYING.sub("", what)
         now = self._elapsed_s()
         said_at, count = self._said.get(what, (now - SAID_AGAIN_S, 0))
         if now - said_at < SAID_AGAIN_S:
@@ -49,7 +53,7 @@ class _Forwarding(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        count = self._seldom.kept_back(_VARYING.sub("", message))
+        count = self._seldom.kept_back(message)
         if count is not None:
             get_log().log(record.levelno, "kafka_client", message=message, **_told(count))
 
@@ -66,7 +70,7 @@ def kafka_client_log() -> logging.Logger:
 def say_unavailable(error: KafkaError, seldom: Seldom = _SELDOM) -> None:
     """Say that Kafka, or one of its brokers, is not to be had: librdkafka goes on trying."""
     told = error.str()
-    count = seldom.kept_back(_VARYING.sub("", told))
+    count = seldom.kept_back(told)
     if count is not None:
         get_log().warning("kafka_unavailable", error=told, **_told(count))
 

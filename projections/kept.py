@@ -124,10 +124,8 @@ class KeptFolds:
             "kept_by": self.keeping.kept_by,
         }
         try:
-            connection = self.session.connection()
-            with connection.transaction():
-                cursor = connection.execute(query, told)
-                return cursor.fetchone() if cursor.description else None
+            cursor = self.session.connection().execute(query, told)
+            return cursor.fetchone() if cursor.description else None
         except psycopg.Error as error:
             raise unavailable(error) from error
 

@@ -1,7 +1,8 @@
 """What was folded is gone on with after a start, and only where it is surely right."""
 
 from collections.abc import Callable, Sequence
-from uuid import UUID, uuid4
+from typing import Any, TypeAlias
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -24,18 +25,21 @@ from tests.projections.eventful import EVENTFUL, LATER, TOPIC, an_engine, applie
 from tests.projections.past import Remembered
 from tests.projections.story import KnownSchemas
 
+Tables: TypeAlias = dict[str, list[dict[str, Any]]]
+
 PLACE: Partition = (TOPIC, 0)
+CODE = "0123"
 MORE: list[LogEvent] = [*EVENTFUL, a_fill(LATER, 3, 50)]
 
 
 class Projector:
     """An engine with folds that are kept, as a process has them: nothing survives it."""
 
-    def __init__(self, dsn: str, *, code: str = "0123", kept_by: UUID | None = None) -> None:
+    def __init__(self, dsn: str) -> None:
         self.said: list[str] = []
         self.past = Remembered(told(MORE))
         self._session = Session(dsn)
-        keeping = Keeping(code=code, say=self.said.append, kept_by=kept_by or uuid4())
+        keeping = Keeping(code=CODE, say=self.said.append, kept_by=uuid4())
         kept = KeptFolds(ACCOUNTS, self._session, keeping)
         self._engine = an_engine(self._session, self.past, Failures(), kept)
         self._engine.begin(PLACE, 0)
@@ -74,27 +78,28 @@ def kept(dsn: str) -> list[int]:
     return [int(row["next_offset"]) for row in rows(dsn, "projection_folds")]
 
 
-def quiet(make_database: Callable[..., str], migrated_template: str) -> object:
+@pytest.fixture(scope="module")
+def quiet(make_database: Callable[..., str], migrated_template: str) -> Tables:
+    """What the tables hold once all was applied in one go."""
     return applied(make_database(migrated_template), MORE)
 
 
 def test_a_projector_that_starts_goes_on_from_what_was_kept_and_reads_nothing_twice(
-    before: str, make_database: Callable[..., str], migrated_template: str
+    before: str, quiet: Tables
 ) -> None:
     second = Projector(before)
 
     second.apply(told(MORE)[5:])
 
     assert second.past.read_offsets == []
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     assert kept(before) == [len(MORE)]
     second.close()
 
 
 def test_what_was_applied_since_it_was_kept_is_read_from_the_log(
     before: str,
-    make_database: Callable[..., str],
-    migrated_template: str,
+    quiet: Tables,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patched:
@@ -107,7 +112,7 @@ def test_what_was_applied_since_it_was_kept_is_read_from_the_log(
     third.apply(told(MORE)[8:])
 
     assert third.past.read_offsets == [5, 6, 7]
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     third.close()
 
 
@@ -124,7 +129,7 @@ ODD = {
 
 @pytest.mark.parametrize("change", ODD.values(), ids=ODD.keys())
 def test_what_is_odd_about_a_kept_fold_costs_a_whole_fold_and_nothing_else(
-    before: str, make_database: Callable[..., str], migrated_template: str, change: str
+    before: str, quiet: Tables, change: str
 ) -> None:
     run(before, change)
     second = Projector(before)
@@ -134,7 +139,7 @@ def test_what_is_odd_about_a_kept_fold_costs_a_whole_fold_and_nothing_else(
     assert second.past.read_offsets == [0, 1, 2, 3, 4]
     [told_of] = second.said
     assert told_of.startswith(f"what was kept of {TOPIC} in projection 'accounts' is not used")
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     assert kept(before) == [len(MORE)]
     second.close()
 
@@ -149,9 +154,7 @@ def test_a_projector_whose_partition_another_took_up_keeps_nothing_any_more(befo
     first.close()
 
 
-def test_a_partition_that_comes_back_is_kept_again(
-    before: str, make_database: Callable[..., str], migrated_template: str
-) -> None:
+def test_a_partition_that_comes_back_is_kept_again(before: str, quiet: Tables) -> None:
     first = Projector(before)
     first.apply(told(MORE)[5:7])
     first.leave()
@@ -164,12 +167,12 @@ def test_a_partition_that_comes_back_is_kept_again(
 
     assert first.past.read_offsets == []
     assert kept(before) == [len(MORE)]
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     first.close()
 
 
 def test_after_a_rebuild_nothing_is_kept_of_what_was_folded_before_it(
-    before: str, make_database: Callable[..., str], migrated_template: str
+    before: str, quiet: Tables
 ) -> None:
     running = Projector(before)
     shadow = Shadow(before, ACCOUNTS)
@@ -190,13 +193,11 @@ def test_after_a_rebuild_nothing_is_kept_of_what_was_folded_before_it(
     next_one.apply(told(MORE)[5:])
     assert next_one.past.read_offsets == [0, 1, 2, 3, 4]
     assert kept(before) == [len(MORE)]
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     next_one.close()
 
 
-def test_what_cannot_be_kept_is_told_and_holds_up_no_row(
-    before: str, make_database: Callable[..., str], migrated_template: str
-) -> None:
+def test_what_cannot_be_kept_is_told_and_holds_up_no_row(before: str, quiet: Tables) -> None:
     second = Projector(before)
     run(before, "ALTER TABLE projection_folds ADD CONSTRAINT full_up CHECK (next_offset < 6)")
 
@@ -205,14 +206,13 @@ def test_what_cannot_be_kept_is_told_and_holds_up_no_row(
     [told_of] = second.said
     assert "is not kept, a start has to fold more of it" in told_of
     assert "full_up" in told_of
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     second.close()
 
 
 def test_after_a_crash_that_lost_what_nobody_remembers_the_kept_fold_is_gone_on_with(
     before: str,
-    make_database: Callable[..., str],
-    migrated_template: str,
+    quiet: Tables,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # given: a fold that is further than what is kept, and remembers nothing of before
@@ -230,7 +230,7 @@ def test_after_a_crash_that_lost_what_nobody_remembers_the_kept_fold_is_gone_on_
 
     # then
     assert second.past.read_offsets == [5]
-    assert tables(before) == quiet(make_database, migrated_template)
+    assert tables(before) == quiet
     assert kept(before) == [len(MORE)]
     second.close()
 
@@ -239,7 +239,7 @@ def test_whoever_only_looks_goes_on_from_what_was_kept_and_takes_nothing_over(be
     owner = Projector(before)
     session = Session(before)
     past = Remembered(told(MORE))
-    looking = Keeping(code="0123", say=pytest.fail)
+    looking = Keeping(code=CODE, say=pytest.fail)
     folds = Folds(ACCOUNTS, past, KeptFolds(ACCOUNTS, session, looking))
 
     folds.catch_up({PLACE: 7})
@@ -258,7 +258,7 @@ def test_it_is_kept_less_often_the_longer_the_log_is(
     monkeypatch.setattr("projections.folding.KEPT_EVERY_MIN", 2)
     monkeypatch.setattr("projections.folding.KEPT_EVERY_SHARE", 4)
     session, found = Session(database), list[int]()
-    keeping = Keeping(code="0123", say=pytest.fail, kept_by=uuid4())
+    keeping = Keeping(code=CODE, say=pytest.fail, kept_by=uuid4())
     folds = Folds(ACCOUNTS, Remembered(told(MORE)), KeptFolds(ACCOUNTS, session, keeping))
     folds.begin(PLACE, 0)
 
