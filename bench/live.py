@@ -29,9 +29,10 @@ from events.identifiers import AccountName
 from events.topics import log_of
 from projections.apply import rows_of
 from projections.catalog import PROJECTIONS, projection_named
+from projections.copying import copy_text
 from projections.projection import events_read
 from projections.session import Session
-from projections.stage import Row, copy_text
+from projections.stage import Row
 from stack.up import StackAddresses
 
 _ACCOUNTS: Final = ("one", "two")

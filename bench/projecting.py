@@ -23,9 +23,10 @@ from events.envelope import Origin
 from events.identifiers import AccountName
 from events.topics import RECOMMENDATIONS, log_of
 from projections.catalog import projection_named
+from projections.copying import copy_text
 from projections.projection import Projection
 from projections.session import Connection, Session
-from projections.stage import columns_of, copy_text
+from projections.stage import columns_of
 
 BATCH: Final = 2000
 _STAND_IN: Final = 5_432_100

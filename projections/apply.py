@@ -7,10 +7,11 @@ from typing import Final, TypeAlias, cast
 
 from psycopg import sql
 
+from projections.copying import array_texts, copy_text
 from projections.projection import Projection
 from projections.record import Record, account_of
 from projections.session import Connection, copy_in
-from projections.stage import Row, Stage, array_texts, copy_text
+from projections.stage import Row, Stage
 
 Texts: TypeAlias = Mapping[Stage, bytes | Sequence[str]]
 """Rows by the stage that they go to: as COPY reads them, or a few as parameters, by columns."""

@@ -12,13 +12,14 @@ from psycopg import sql
 from projections import checkpoints
 from projections.apply import rows_of
 from projections.checkpoints import Partition
+from projections.copying import copy_text
 from projections.faults import is_about_the_row, unavailable
 from projections.finished import Finished
 from projections.projection import Projection
 from projections.record import Record, account_of
 from projections.session import Connection, Session
 from projections.shadow import left_of, shadow_schema
-from projections.stage import Row, columns_of, copy_text
+from projections.stage import Row, columns_of
 
 
 class BulkLoad:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from projections.copying import copy_fields
 from projections.finished import Finished, Lines
 from projections.ids import Ids
-from projections.stage import Row, columns_of, copy_fields
+from projections.stage import Row, columns_of
 
 
 class AdviceFinisher:

@@ -9,11 +9,12 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from events.values import Money, Quantity, money
+from projections.copying import copy_fields
 from projections.fill_rows import FillRow
 from projections.finished import Finished, Lines
 from projections.ids import Ids
 from projections.order_rows import OrderIntentRow, OrderStateRow
-from projections.stage import Json, Row, columns_of, copy_fields, sql_types
+from projections.stage import Json, Row, columns_of, sql_types
 from projections.texts import json_text
 
 _TOLD: Final = (

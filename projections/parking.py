@@ -8,11 +8,12 @@ from uuid import UUID
 import psycopg
 
 from events.projection import ProjectionFailed
+from projections.copying import copy_text
 from projections.dead_letters import headers_json
 from projections.failures import failure_id
 from projections.record import Record, account_of
 from projections.session import Connection, Cursor, copy_in
-from projections.stage import Json, columns_of, copy_text
+from projections.stage import Json, columns_of
 
 _ERROR_LENGTH_MAX: Final = 2000
 

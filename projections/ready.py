@@ -7,10 +7,11 @@ from typing import Any
 from psycopg import sql
 
 from projections.apply import Texts, merge, render, together
+from projections.copying import array_texts
 from projections.finished import Lines
 from projections.projection import Projection
 from projections.session import Connection, Cursor, copy_in
-from projections.stage import Row, array_texts
+from projections.stage import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def ask_known(connection: Connection, ready: Ready) -> Cursor | None:
     """
     if not ready.keys:
         return None
-    accounts, keys = zip(*ready.keys, strict=True)
-    told = {"accounts": list(accounts), "keys": list(keys)}
+    accounts, keys = array_texts(ready.keys)  # psycopg takes five times as long over its own
+    told = {"accounts": accounts, "keys": keys}
     return connection.execute(sql.SQL(ready.known_sql), told)
 
 

@@ -12,9 +12,9 @@ from uuid import UUID
 from psycopg import sql
 
 from projections.checkpoints import Partition
+from projections.copying import copy_text
 from projections.projection import Projection
 from projections.session import Connection
-from projections.stage import copy_text
 
 _COLUMNS: Final = """
 SELECT attname FROM pg_attribute

@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring as _quoted
+from math import inf
+from types import NoneType
 from typing import Any, Final
 
 from events.decision import GateResult, MarketSeen, OffsetsSeen, Verdict
@@ -36,7 +38,8 @@ def parsed(text: str) -> object:
         return text
     try:
         value: object = json.loads(text)
-        _STRICT.encode(value).encode()
+        if not _is_plain(value, text):
+            _STRICT.encode(value).encode()
     except (ValueError, RecursionError):  # no JSON, half a character, a number beyond all bounds
         return text
     return value
@@ -84,6 +87,17 @@ def seen_dict(seen: OffsetsSeen) -> dict[str, int | None]:
     }
 
 
+def _is_plain(value: object, text: str) -> bool:
+    """Say whether the object `value`, read from `text`, has nothing in it that could be refused.
+
+    Most have not: to write them once more, only to see that it can be done, takes longest.
+    """
+    if type(value) is not dict or not text.isascii() or "\\u" in text or "NaN" in text:
+        return False
+    values = value.values()
+    return _PLAIN.issuperset(map(type, values)) and inf not in values and -inf not in values
+
+
 def _storable(text: str) -> Json:
     return Json(_ESCAPED_NUL.sub("\\1\ufffd", text) if _NUL in text else text)
 
@@ -94,5 +108,6 @@ def _plain(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in a JSON column")
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
 _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ENCODER: Final = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))

@@ -18,6 +18,8 @@ from projections.faults import CheckpointLost
 
 _SWITCH_INTERVAL_S: Final = 0.0005
 """The writer takes some ten short turns for each projection and batch: none should wait 5 ms."""
+_COLLECT_AFTER: Final = 50_000
+"""What a batch is made of has no cycles, but there is a lot of it: look for garbage seldom."""
 
 
 def run_projector(
@@ -42,10 +44,11 @@ def run_projector(
     projections = [one.name for one in settings.projections]
     log.info("projector_start", build=settings.build, projections=projections)
     projector = Projector(settings, codec)
-    switch_interval = sys.getswitchinterval()
+    switch_interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         projector.prepare(stop)
+        gc.set_threshold(_COLLECT_AFTER, *thresholds[1:])
         gc.freeze()  # all that stands by now stays: no use in going through it every few batches
         ends = committed_ends(settings.cluster, settings.projections) if until_caught_up else None
         while not stop.is_set():
@@ -62,6 +65,7 @@ def run_projector(
         raise Fenced(str(error)) from error
     finally:
         gc.unfreeze()
+        gc.set_threshold(*thresholds)
         sys.setswitchinterval(switch_interval)
         projector.close()
 

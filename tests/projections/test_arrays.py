@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.stage import array_texts
+from projections.copying import array_texts
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
     ["NULL", "", '"', "\\", "{a,b}", "\\N", "a b", "\0"]
