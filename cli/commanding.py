@@ -165,8 +165,8 @@ def _without_kafka(kind: CommandKind, settings: Settings) -> str:
     if kind is CommandKind.RESUME or settings.break_glass.file is None:
         return ""
     return (
-        f". Without Kafka every account of this machine stands still as long as "
-        f"{settings.break_glass.file} exists: create it"
+        f". Without Kafka or the registry every dispatcher that reads this configuration stands "
+        f"still as long as {settings.break_glass.file} exists: create it where they run"
     )
 
 

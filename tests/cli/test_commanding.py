@@ -148,6 +148,7 @@ def test_without_kafka_the_break_glass_file_is_named(lonely: Command) -> None:
 
     assert answer.code == 7
     assert str(lonely.directory / "dispatcher.toml.halt") in answer.sentence
+    assert "every dispatcher that reads this configuration" in answer.sentence
 
 
 def test_an_account_that_is_not_configured_is_not_found(lonely: Command) -> None:

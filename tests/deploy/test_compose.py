@@ -3,6 +3,7 @@
 import re
 import shlex
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,29 @@ def test_every_account_has_a_service_of_its_own_and_somewhere_to_keep_its_ledger
         assert str(ledger.parent) in instructions("RUN install -d")[0]
     ledgers = [account.ledger for account in SETTINGS.accounts.values()]
     assert len(set(ledgers)) == len(ledgers)
+
+
+def test_the_break_glass_file_can_be_created_by_anybody_and_is_one_for_all_accounts() -> None:
+    volumes: set[str] = set()
+    for name in SETTINGS.accounts:
+        service = OURS[f"account-{name}"]
+        file = load_settings(ROOT / "deploy" / "dispatcher.toml", service["environment"])
+        volume, place, *options = service["volumes"][0].split(":")
+
+        assert file.break_glass.file == Path(place) / "halt"
+        assert "ro" not in options
+        volumes.add(volume)
+    assert len(volumes) == 1
+
+
+@pytest.mark.parametrize("page", ["containers.md", "stop_an_account.md"])
+def test_the_pages_stop_accounts_by_the_file_that_their_dispatchers_look_for(page: str) -> None:
+    text = (ROOT / "docs" / "operations" / page).read_text(encoding="utf-8")
+    created = re.findall(r"docker compose exec (\S+) sh -c '.* > (\S+)'", text)
+
+    assert created
+    for name, file in created:
+        assert OURS[name]["environment"]["DISPATCHER__BREAK_GLASS__FILE"] == file
 
 
 def test_a_stop_leaves_time_to_drain() -> None:
