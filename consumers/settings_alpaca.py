@@ -56,9 +56,10 @@ class AlpacaSettings(Table):
     """One account at Alpaca. Only the paper host and this machine are taken for `trading_url`.
 
     `http_deadline_ms` bounds each request as a whole. `allow_other_hosts` is the separate switch
-    without which no key goes anywhere else. `on_foreign_orders` and `on_foreign_positions` say
-    whether orders that nobody here asked for, and holdings in tickers that no order here was ever
-    about, halt the account or are only reported; any other difference of holdings halts.
+    without which no key goes anywhere else; to Alpaca's API for real money none ever goes.
+    `on_foreign_orders` and `on_foreign_positions` say whether orders that nobody here asked for,
+    and holdings in tickers that no order here was ever about, halt the account or are only
+    reported; any other difference of holdings halts.
     `option_strike_share` says by strategy how far from the stock's price a contract may be chosen,
     as a share of that price; how many days to its expiry: `limits.option_days_to_expiry_min|max`.
     """

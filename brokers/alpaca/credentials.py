@@ -37,7 +37,8 @@ class Credentials:
 def refusal_of(url: str, *, other_hosts: bool = False) -> str | None:
     """Return why no order and no key may go to `url`, None where they may.
 
-    Only the paper host and this machine will do; `other_hosts` is the separate switch for more.
+    Only `HOSTS` and this machine will do. `other_hosts` is the separate switch for more, such as a
+    proxy; it opens no other host of Alpaca's, as one of them trades real money.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -47,11 +48,17 @@ def refusal_of(url: str, *, other_hosts: bool = False) -> str | None:
         return None
     if parts.scheme not in ("https", "wss"):
         return f"{url!r} would carry the account's key in the clear: use https or wss"
-    if host in HOSTS or other_hosts:
+    alpacas = f".{host.rstrip('.')}".endswith(".alpaca.markets")
+    if host in HOSTS or (other_hosts and not alpacas):
         return None
+    if alpacas:
+        return (
+            f"{host!r} is Alpaca's, and neither its paper trading nor its market data: real money "
+            "is not traded from here, whatever allow_other_hosts says; leave the key out"
+        )
     return (
-        f"{host!r} is neither {PAPER_HOST} nor this machine: this account trades paper; "
-        "real money needs allow_other_hosts as well, and a person who means it"
+        f"{host!r} is neither {PAPER_HOST} nor this machine: this account trades paper; leave the "
+        "key out, or set allow_other_hosts if a host of your own is to see the account's key"
     )
 
 

@@ -87,7 +87,15 @@ def test_keys_in_the_shared_file_are_refused_unseen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('trading_url = "https://api.alpaca.markets"', "this account trades paper"),
+        ('trading_url = "https://api.alpaca.markets"', "real money is not traded from here"),
+        (
+            'trading_url = "https://api.alpaca.markets"\nallow_other_hosts = true',
+            "trading_url: 'api.alpaca.markets' is Alpaca's",
+        ),
+        (
+            'stream_url = "wss://api.alpaca.markets/stream"\nallow_other_hosts = true',
+            "stream_url: 'api.alpaca.markets' is Alpaca's",
+        ),
         ('trading_url = "http://paper-api.alpaca.markets"', "in the clear"),
         ('stream_url = "wss://example.com/stream"', "neither paper-api.alpaca.markets"),
         ("http_deadline_ms = 20_000", "tuning.answer_within_ms must be at least 23000"),

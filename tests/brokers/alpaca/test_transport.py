@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.classify import Breakage
-from brokers.alpaca.credentials import Credentials, refusal_of
+from brokers.alpaca.credentials import HOSTS, Credentials, refusal_of
 from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import AlpacaHttp, HardenedSession
 from brokers.errors import (
@@ -360,8 +360,32 @@ def test_a_key_goes_to_the_paper_host_and_this_machine_only(url: str, *, allowed
     assert (refusal_of(url) is None) is allowed
 
 
-def test_real_money_needs_a_switch_of_its_own() -> None:
-    assert refusal_of("https://api.alpaca.markets", other_hosts=True) is None
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.alpaca.markets",
+        "https://API.ALPACA.MARKETS:443/v2",
+        "https://api.alpaca.markets.",
+        "https://paper-api.alpaca.markets@api.alpaca.markets",
+        "wss://api.alpaca.markets/stream",
+        "https://broker-api.alpaca.markets",
+    ],
+)
+def test_no_switch_opens_the_way_to_real_money(url: str) -> None:
+    told = refusal_of(url, other_hosts=True)
+
+    assert told is not None
+    assert "real money is not traded from here" in told
+
+
+@pytest.mark.parametrize("host", ["proxy.example.com", "notalpaca.markets"])
+def test_a_host_of_ones_own_needs_a_switch(host: str) -> None:
+    assert "set allow_other_hosts" in (refusal_of(f"https://{host}") or "")
+    assert refusal_of(f"https://{host}", other_hosts=True) is None
+
+
+def test_the_switch_closes_none_of_the_ways_that_are_open_without_it() -> None:
+    assert [host for host in HOSTS if refusal_of(f"https://{host}", other_hosts=True)] == []
 
 
 @pytest.mark.parametrize(
