@@ -21,7 +21,7 @@ from consumers.version import build
 from events.codec import Codec
 from events.identifiers import account_name
 from events.topics import log_of
-from projections.catalog import projection_named
+from projections.catalog import PROJECTIONS, projection_named
 from projections.kept import KeptFolds
 from projections.parked import ParkedEvent, ParkedQueue, list_parked, show_parked
 from projections.projection import Projection
@@ -39,10 +39,13 @@ ProjectionName = Annotated[
 def topic_of(text: str) -> str:
     """Return the topic that `text` names: an account's log by the account, any other by itself.
 
+    An account never has a dot in its name. One that is called as a topic is has its log named in
+    full.
+
     Raises:
-        typer.BadParameter: It is neither: topics have a dot in their names, accounts never.
+        typer.BadParameter: It is neither.
     """
-    if "." in text:
+    if "." in text or any(text in projection.topics for projection in PROJECTIONS):
         return text
     try:
         return log_of(account_name(text)).name
@@ -112,9 +115,7 @@ def show(
     name = _known(projection).name
     found = _events(settings, name, topic)
     if not found:
-        raise NotFoundError(
-            f"nothing of {topic} is parked in {name}: see `dispatcher projections parked list`"
-        )
+        raise _nothing_parked(name, topic)
     if as_json:
         print_json(
             [
@@ -145,12 +146,16 @@ def retry(
 ) -> None:
     """Try what waits again, in order; exit code 6 if something still cannot be applied.
 
+    Exit code 5 if nothing waits there.
+
     Example: dispatcher projections parked retry executions tiny
     """
     settings = settings_from(config)
     wanted = _known(projection)
     with _mending(settings, "dispatcher-retry") as (session, codec, recorder):
         result = _retried(settings, session, codec, recorder)(wanted, topic)
+    if not result.applied and result.stopped_at is None:
+        raise _nothing_parked(wanted.name, topic)
     if as_json:
         print_json(result)
     else:
@@ -231,6 +236,12 @@ def _complain(result: Retried, projection: Projection, topic: str) -> None:
             f"{topic} offset {result.stopped_at.offset} still cannot be applied to "
             f"{projection.name}: {result.error}"
         )
+
+
+def _nothing_parked(projection: str, topic: str) -> NotFoundError:
+    return NotFoundError(
+        f"nothing of {topic} is parked in {projection}: see `dispatcher projections parked list`"
+    )
 
 
 def _known(name: str) -> Projection:

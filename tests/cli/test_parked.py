@@ -1,6 +1,8 @@
 import psycopg
 import pytest
+import typer
 
+from cli.parked import topic_of
 from tests.cli.advice import line
 from tests.cli.running import Command, Place
 
@@ -94,6 +96,38 @@ def test_an_account_that_stands_still_is_named_with_its_offsets_its_error_and_si
     assert retried.code == 6
     assert unknown.code == 2
     assert "'Large Default'" in unknown.err
+
+
+def test_a_retry_where_nothing_is_parked_says_so_and_is_no_success(stuck: Command) -> None:
+    misspelt = stuck("projections", "parked", "retry", "executions", "large-defualt")
+    elsewhere = stuck("projections", "parked", "retry", "recommendations", "recommendations")
+    shown = stuck("projections", "parked", "show", "recommendations", "recommendations")
+
+    assert (misspelt.code, elsewhere.code, shown.code) == (5, 5, 5)
+    assert "nothing of dispatch.events.large-defualt is parked in executions" in misspelt.sentence
+    assert "nothing of recommendations is parked in recommendations" in elsewhere.sentence
+    assert shown.sentence == elsewhere.sentence
+
+
+@pytest.mark.parametrize(
+    ("typed", "topic"),
+    [
+        ("tiny", "dispatch.events.tiny"),
+        ("dispatch.events.tiny", "dispatch.events.tiny"),
+        ("recommendations", "recommendations"),
+        ("projection.failures", "projection.failures"),
+        ("dispatch.dead-letters", "dispatch.dead-letters"),
+    ],
+)
+def test_whose_events_is_said_by_an_account_or_by_any_topic_that_a_projection_reads(
+    typed: str, topic: str
+) -> None:
+    assert topic_of(typed) == topic
+
+
+def test_what_can_be_neither_an_account_nor_a_topic_is_a_wrong_usage() -> None:
+    with pytest.raises(typer.BadParameter, match="'Large Default'"):
+        topic_of("Large Default")
 
 
 def _sql(place: Place, statement: str) -> None:
