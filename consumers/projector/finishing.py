@@ -213,7 +213,8 @@ def _require_no_more_parked(one: Building, live: list[Parked], parked: list[Park
         f"the rebuilt tables of {one.projection.name!r} would park {len(more)} events that the "
         f"live ones hold, first {first.topic} offset {first.log_offset}"
         f"{f' ({failure.error})' if failure else ''}: the live tables are as they were; mend the "
-        "cause, or skip the event, then rebuild again"
+        "cause, mostly a constraint that old rows of the live table need not meet (NOT VALID), "
+        "then rebuild again"
     )
 
 
