@@ -140,7 +140,7 @@ def main(arguments: list[str]) -> int:
     """Run the program; figures as they come on stderr, the table or nothing else on stdout."""
     parser = ArgumentParser(prog="python -m bench", description=__doc__)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="10k records, some 3 minutes (default)")
+    size.add_argument("--quick", action="store_true", help="10k records, some 6 minutes (default)")
     size.add_argument("--full", action="store_true", help="10k, 100k and 1M records: hours")
     parser.add_argument(
         "--only",

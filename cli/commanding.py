@@ -39,33 +39,37 @@ Command: TypeAlias = Callable[..., None]
 
 def commands(app: typer.Typer) -> None:
     """Add the four commands to `app`."""
-    for kind, name, tells, expires in (
+    for kind, name, tells, reason, expires in (
         (
             CommandKind.HALT,
             "halt",
             "Start no order any more. Holdings and working orders stay as they are.",
+            "the feed is stale",
             "1d",
         ),
         (
             CommandKind.REDUCE,
             "reduce",
             "Start only orders that close a position.",
+            "a storm is coming",
             "1d",
         ),
         (
             CommandKind.RESUME,
             "resume",
             "Trade again.",
+            "the feed is back",
             "5m",
         ),
         (
             CommandKind.CANCEL_OPEN,
             "cancel-open",
             "Halt, and cancel every order that is open or turns out to be.",
+            "the feed is stale",
             "1d",
         ),
     ):
-        example = f'Example: dispatcher accounts {name} tiny --reason "the feed is stale"'
+        example = f'Example: dispatcher accounts {name} tiny --reason "{reason}"'
         app.command(name, help=f"{tells}\n\n{example}")(_command(kind, expires))
 
 

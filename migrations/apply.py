@@ -172,7 +172,9 @@ def connect(dsn: str) -> Connection:
             application_name="dispatcher-migrate",
         )
     except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(f"PostgreSQL cannot be reached: {error}") from error
+        raise DatabaseUnreachable(
+            f"PostgreSQL cannot be reached: {error}; is it up, and postgres.dsn right?"
+        ) from error
 
 
 def lock(connection: Connection, lock_wait_s: float) -> None:

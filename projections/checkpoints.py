@@ -137,7 +137,9 @@ def lost(projection: str, partition: Partition) -> CheckpointLost:
     topic, number = partition
     return CheckpointLost(
         f"another projector has moved the checkpoint of projection {projection!r} "
-        f"in {topic}[{number}]; only one may run: this one stops, and its batch is undone"
+        f"in {topic}[{number}]: this one stops, and its batch is undone. Start it again: "
+        "projectors share the topics, and it goes on from where the tables stand. Should it stop "
+        "like this again and again, one of another Kafka or topic_prefix fills the same database"
     )
 
 

@@ -98,4 +98,5 @@ def unavailable(error: psycopg.Error) -> DatabaseUnavailable | StatementRefused:
             f"PostgreSQL refuses a statement of this build ({state}): {told}; nothing was applied. "
             "Its tables are not those that this build knows: see `dispatcher migrate --status`"
         )
-    return DatabaseUnavailable(f"PostgreSQL cannot answer: {told}", state)
+    asks = "" if state else "; is it up, and postgres.dsn right?"
+    return DatabaseUnavailable(f"PostgreSQL cannot answer: {told}{asks}", state)

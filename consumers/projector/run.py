@@ -8,7 +8,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from consumers.errors import Fenced
+from consumers.errors import Fenced, SeatLost
 from consumers.logs import get_log
 from consumers.projector.projector import Projector
 from consumers.projector.reading import committed_ends
@@ -37,6 +37,7 @@ def run_projector(
 
     Raises:
         Fenced: Another projector works on the same tables, or took this one's place in the group.
+        SeatLost: Kafka expelled it from the group: it was silent for too long.
         ConfigurationError: An offset that a checkpoint stands at is gone from its topic.
         ServiceUnreachable: Kafka did not answer at the start.
     """
@@ -63,6 +64,10 @@ def run_projector(
     except CheckpointLost as error:
         log.critical("projection_checkpoint_lost", error=str(error))
         raise Fenced(str(error)) from error
+    except Fenced:
+        raise
+    except SeatLost as error:  # nobody need have taken its place: whoever started it has to know
+        raise SeatLost(f"{error}; start it again: it goes on from where tables stand") from error
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)

@@ -80,3 +80,22 @@ def test_a_service_that_is_not_there_is_named_in_one_sentence(
     assert answer.out == ""
     assert any(name in answer.sentence for name in ("Kafka", "registry", "PostgreSQL"))
     assert "hush" not in answer.sentence
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("migrate",),
+        ("executions", "list"),
+        ("projections", "parked", "list"),
+        ("projections", "rebuild", "--discard"),
+    ],
+    ids=" ".join,
+)
+def test_where_postgresql_does_not_answer_it_is_said_what_to_look_at(
+    lonely: Command, arguments: tuple[str, ...]
+) -> None:
+    answer = lonely(*arguments)
+
+    assert answer.code == 7
+    assert answer.sentence.endswith("is it up, and postgres.dsn right?")
