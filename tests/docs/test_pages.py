@@ -69,14 +69,20 @@ def test_every_test_that_is_named_as_a_proof_exists() -> None:
             assert f"def {code}(" in tests, code
 
 
-def test_every_topic_gate_and_projection_is_named() -> None:
+def test_every_topic_and_projection_is_named() -> None:
     named = set(inline_code(ARCHITECTURE))
     topics = {one.name.replace("tiny", "<account>") for one in topics_for([account_name("tiny")])}
     tables = {table for projection in PROJECTIONS for table in projection.tables}
 
     assert topics <= named
-    assert set(GATE_NAMES) <= named
     assert tables | {projection.name for projection in PROJECTIONS} <= named
+
+
+def test_gates_are_listed_in_the_order_in_which_they_are_asked() -> None:
+    section = ARCHITECTURE.read_text(encoding="utf-8").partition("\n### Gates\n")[2]
+    rows = re.findall(r"^\|[^|]*\|([^|]*)\|[^|]*\|$", section.partition("\n## ")[0], re.MULTILINE)
+
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(GATE_NAMES)
 
 
 def test_every_record_of_a_decision_is_listed_and_has_its_five_parts() -> None:
