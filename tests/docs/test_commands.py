@@ -1,8 +1,9 @@
 """Every command line in the documentation exists: its nouns, verbs, options and arguments."""
 
+import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import typer
@@ -10,7 +11,11 @@ import typer
 from cli.errors import exit_code_of
 from cli.main import app
 from consumers import errors
+from examples.signal_engine.__main__ import main as signal_engine
 from tests.docs.pages import PAGES, ROOT, inline_code, name_of, shell_lines
+
+_SIGNAL_ENGINE: Final = ["python", "-m", "examples.signal_engine"]
+_SHOW: Final = ["dispatcher", "recommendations", "show"]
 
 
 def leaf_of(words: list[str]) -> tuple[Any, list[str]]:
@@ -54,6 +59,19 @@ def test_every_make_target_exists(page: Path) -> None:
     for words in shell_lines(page):
         if words[0] == "make":
             assert set(words[1:]) <= targets, words
+
+
+def test_the_recommendation_that_the_readme_looks_at_is_one_that_it_has_published(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = list(shell_lines(ROOT / "README.md"))
+    [published] = [words[3:] for words in lines if words[:3] == _SIGNAL_ENGINE]
+    [shown] = [words[3] for words in lines if words[:3] == _SHOW]
+
+    signal_engine(published[: published.index(">")])
+
+    issued = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert int(shown) in {one["recommendation_id"] for one in issued}
 
 
 def test_the_readme_lists_every_exit_code_that_an_error_can_have() -> None:
