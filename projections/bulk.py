@@ -83,6 +83,8 @@ class BulkLoad:
             stopped, self.stopped = self.stopped, False
             self._write(to)
             self.stopped = stopped or self.stopped
+            if self.at != to:  # its rows were refused: it is of no use where the checkpoint stands
+                self.folded = None
         elif not self.stopped:
             self._write(to)
 

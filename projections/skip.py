@@ -52,7 +52,8 @@ class Skip:
     ) -> Origin:
         connection.execute("SET LOCAL synchronous_commit = on")
         lock_checkpoint(connection, projection, topic)
-        origin = _head(show_parked(connection, projection, topic), projection, topic, offset)
+        heads = show_parked(connection, projection, topic, first=1)
+        origin = _head(heads, projection, topic, offset)
         settlement = settled_as(
             Settlement.SKIPPED, projection, origin, reason=reason, by=self.by, at=self.now()
         )
@@ -61,10 +62,10 @@ class Skip:
         return origin
 
 
-def _head(events: list[ParkedEvent], projection: str, topic: str, offset: int) -> Origin:
-    if not events:
+def _head(heads: list[ParkedEvent], projection: str, topic: str, offset: int) -> Origin:
+    if not heads:
         raise NotAtTheHead(f"nothing of {topic} is parked in {projection}")
-    head = events[0]
+    [head] = heads
     if head.origin.offset != offset:
         raise NotAtTheHead(
             f"{topic} offset {offset} is not what {projection} stands still at: that is offset "

@@ -13,6 +13,8 @@ from events.decision import GateResult, MarketSeen, OffsetsSeen, Verdict
 from events.gates_text import GatesText
 from projections.stage import Json
 
+_FRACTION_MAX: Final = 16_383
+"""So many digits behind the point has a number of PostgreSQL at most."""
 _NUL: Final = "\\u0000"
 _ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -36,12 +38,13 @@ def parsed(text: str) -> object:
     """Return the JSON object or array in `text`; `text` itself where it holds none."""
     if text[:1] not in ("{", "[") or _NUL in text:
         return text
+    is_fine = "e-" in text or "E-" in text or len(text) > _FRACTION_MAX
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text, parse_float=_bounded if is_fine else None)
         if not _is_plain(value, text):
             _STRICT.encode(value).encode()
-    except (ValueError, RecursionError):  # no JSON, half a character, a number beyond all bounds
-        return text
+    except (ValueError, ArithmeticError, RecursionError):
+        return text  # no JSON, half a character, a number beyond all bounds
     return value
 
 
@@ -85,6 +88,13 @@ def seen_dict(seen: OffsetsSeen) -> dict[str, int | None]:
         "recommendations": seen.recommendations,
         "commands": seen.commands,
     }
+
+
+def _bounded(text: str) -> float:
+    exponent = Decimal(text).as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_FRACTION_MAX:
+        raise ValueError("more digits behind the point than PostgreSQL takes")
+    return float(text)
 
 
 def _is_plain(value: object, text: str) -> bool:

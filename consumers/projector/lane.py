@@ -1,7 +1,8 @@
 """One projection's way through the records: it can fall behind without holding up the others."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 
 from consumers.logs import get_log
 from projections.checkpoints import Offsets, Partition
@@ -14,8 +15,9 @@ from projections.record import Record
 class Lane:
     """An engine, and when to try again after it was interrupted.
 
-    A lane that is behind applies nothing until it was taken up again and the consumer was sent
-    back to its checkpoints: nothing is skipped.
+    A lane that is behind applies nothing new until it was taken up again and the consumer was sent
+    back to its checkpoints: nothing is skipped. It is taken up once what it was interrupted at is
+    written: for one that still cannot write, the others would have to read all of it again.
     """
 
     def __init__(self, engine: Engine, *, backoff_ms: int, backoff_max_ms: int) -> None:
@@ -27,6 +29,7 @@ class Lane:
         self._wait_ms = backoff_ms
         self._retry_at = 0.0
         self._mine: dict[Partition, int] = {}
+        self._left: tuple[Prepared, Offsets, Offsets] | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +51,7 @@ class Lane:
     def lose(self, partition: Partition) -> None:
         """Give a partition up."""
         self._mine.pop(partition, None)
+        self._left = None  # of what is somebody else's now
         self.engine.leave([partition])
 
     def prepare(self, records: Iterable[Record] | Stretch) -> Prepared:
@@ -65,23 +69,12 @@ class Lane:
         """
         if self.behind:
             return Applied()
-        known = self.engine.checkpoints
         try:
-            for (topic, number), offset in positions.items():
-                at = known.get((topic, number), offset)
-                if at < since.get((topic, number), at):
-                    raise PassedBy(
-                        f"projection {self.name!r} has {topic}[{number}] up to {at}, and the "
-                        f"reader is at {since[topic, number]}: it goes back"
-                    )
-            applied = self.engine.write(batch, positions)
+            return self._write(batch, positions, since)
         except Unavailable as error:
+            self._left = batch, positions, since
             self.fall_behind(error)
             return Applied()
-        self._wait_ms = self._first_ms
-        if applied.failed:
-            get_log().error("projection_parked", projection=self.name, failed=applied.failed)
-        return applied
 
     def fall_behind(self, error: Exception) -> None:
         """Wait, longer each time, before trying again; say so until that is no news."""
@@ -117,20 +110,42 @@ class Lane:
         """Say whether it is time to try again."""
         return self.behind and time.monotonic() >= self._retry_at
 
-    def take_up(self) -> Mapping[Partition, int] | None:
-        """Return the offsets to read again from, None when it still has to wait.
+    def take_up(self) -> Applied | None:
+        """Write what it was interrupted at; None when it still has to wait.
+
+        Else the reader is to go on at the engine's checkpoints.
 
         Raises:
             CheckpointLost: Another projector works on this projection.
         """
+        applied = Applied()
         try:
             self.engine.resume()
             for partition, first in self._mine.items():
                 if partition not in self.engine.checkpoints:
                     self.engine.begin(partition, first)
+            if self._left is not None:
+                with suppress(PassedBy):  # something before it is to be read again first
+                    applied = self._write(*self._left)
         except Unavailable as error:
             self.fall_behind(error)
             return None
         self.behind = False
+        self._left = None
         get_log().info("projection_resumed", projection=self.name)
-        return self.engine.checkpoints
+        return applied
+
+    def _write(self, batch: Prepared, positions: Offsets, since: Offsets) -> Applied:
+        known = self.engine.checkpoints
+        for (topic, number), offset in positions.items():
+            at = known.get((topic, number), offset)
+            if at < since.get((topic, number), at):
+                raise PassedBy(
+                    f"projection {self.name!r} has {topic}[{number}] up to {at}, and the "
+                    f"reader is at {since[topic, number]}: it goes back"
+                )
+        applied = self.engine.write(batch, positions)
+        self._wait_ms = self._first_ms
+        if applied.failed:
+            get_log().error("projection_parked", projection=self.name, failed=applied.failed)
+        return applied

@@ -220,28 +220,38 @@ class Projector:
             return
         self.settle()
         back: set[Partition] = set()
+        total = Applied()
         for lane in self._lanes:
-            if lane.is_due():
-                back.update(lane.take_up() or ())
+            if lane.is_due() and (applied := lane.take_up()) is not None:
+                back.update(lane.engine.checkpoints)
+                total += applied
         for place in back:
-            # Of all that read on, not of these alone: one that was taken up before may be further
-            # back and may not have read a record since.
-            self._go_to(
-                place,
-                min(
-                    lane.engine.checkpoints[place]
-                    for lane in self._lanes
-                    if not lane.behind and place in lane.engine.checkpoints
-                ),
-            )
+            self._go_back(place)
+        self._tell(0, total)
 
-    def _go_to(self, place: Partition, offset: int) -> None:
+    def _go_back(self, place: Partition) -> None:
+        """Read on where the first of those that read on stands.
+
+        Of all of them: one that was taken up before may be further back and may not have read a
+        record since.
+        """
+        offsets = self._read_on_at(place)
+        if not offsets:  # they have fallen behind meanwhile
+            return
         try:
-            self._reader.go_to(place, offset)
+            self._reader.go_to(place, min(offsets))
         except KafkaException as error:  # not fetching yet: the next try will find it so
             for lane in self._lanes:
                 if lane.reads(place):
                     lane.fall_behind(ServiceUnreachable(sentence(error)))
+
+    def _read_on_at(self, place: Partition) -> list[int]:
+        """Return where in `place` each of those stands that are not behind."""
+        return [
+            lane.engine.checkpoints[place]
+            for lane in self._lanes
+            if not lane.behind and place in lane.engine.checkpoints
+        ]
 
     def _report(self, *, wait: bool = False) -> None:
         """Tell Kafka, for tools that show lag; PostgreSQL's checkpoints are what counts."""
@@ -264,8 +274,8 @@ class Projector:
         for lane in self._lanes:
             if lane.reads(place):
                 lane.gain(place, first)
-        start = self._everybody_has(place)
-        return first if start is None else start
+        # One that cannot begin now sends the reader back once it can: the others do not wait.
+        return min(self._read_on_at(place), default=first)
 
     def _revoked(self, place: Partition) -> None:
         self._writer.wait()

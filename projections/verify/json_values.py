@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from math import isinf
 from typing import Any, Final
 
 _UNMADE: Final = ...
@@ -11,11 +12,23 @@ _UNMADE: Final = ...
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is no number")  # none that a table could hold
 
 
+def _number(text: str) -> Decimal:
+    """Return a number that PostgreSQL and Python both take."""
+    number = Decimal(text)
+    if "e" in text or "E" in text or len(text) > _ORDINARY:
+        exponent = number.as_tuple().exponent
+        if isinf(float(text)) or not isinstance(exponent, int) or exponent < -_BEHIND_THE_POINT:
+            _refuse(text)
+    return number
+
+
+_ORDINARY: Final = 300
+_BEHIND_THE_POINT: Final = 16_383
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
-_STRICT: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
+_STRICT: Final = json.JSONDecoder(parse_float=_number, parse_constant=_refuse)
 
 
 class Json:
@@ -68,7 +81,7 @@ def parsed(text: str | None) -> Any:  # noqa: ANN401 -- any JSON
         return storable(text)
     try:
         value = _STRICT.decode(text)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return storable(text)
     is_speakable = (text.isascii() and "\\u" not in text) or _speakable(value)
     return value if is_speakable else storable(text)

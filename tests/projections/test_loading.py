@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from events.identifiers import AccountName
+from projections.accounts import ACCOUNTS
 from projections.apply import rows_of
 from projections.bulk import BulkLoad
 from projections.checkpoints import begin
@@ -20,7 +21,7 @@ from projections.finished_orders import OrdersFinisher
 from projections.projection import Projection
 from projections.record import Record
 from projections.session import Session
-from projections.shadow import Shadow, shadow_schema
+from projections.shadow import Shadow, left_of, shadow_schema
 from tests.projections.driving import after
 from tests.projections.story import Log
 from tests.projections.test_any_order import (
@@ -137,6 +138,32 @@ def test_what_is_read_again_for_a_fold_moves_no_other_tables_back(dsn: str) -> N
         assert shadow.checkpoints()[place] == max(middle, record.origin.offset + 1)
 
     found = shadow.session.connection().execute("SELECT count(*) FROM dispatch_orders").fetchone()
+    session.close()
+    shadow.close()
     assert found == (3,)
     session.close()
     shadow.close()
+
+
+def test_what_was_folded_is_let_go_where_its_rows_were_refused(dsn: str) -> None:
+    log = Log(AccountName("tiny"))
+    log.intended(1)
+    log.filled(1, "10", "100")
+    place = (log.topic, 0)
+    shadow = Shadow(dsn, ACCOUNTS)
+    shadow.open("this", anew=True)
+    connection = shadow.session.connection()
+    begin(connection, ACCOUNTS.name, place, 0)
+    for stage in ACCOUNTS.stages:
+        refuse = sql.SQL("ALTER TABLE {} ADD CHECK (FALSE)")
+        connection.execute(refuse.format(sql.Identifier(left_of(stage))))
+    session = Session(dsn)
+    load = BulkLoad(session, ACCOUNTS, place, 0)
+
+    for record in log.records():
+        load.add(record)
+    load.end(2)
+    session.close()
+    shadow.close()
+
+    assert (load.stopped, load.at, load.folded) == (True, 0, None)

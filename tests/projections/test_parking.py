@@ -130,6 +130,23 @@ def test_what_comes_later_waits_behind_it_too(database: str, driver: Driver) -> 
     assert len(driver.failures.heard) == 1
 
 
+def test_a_fill_that_came_before_its_order_is_told_of_beside_an_account_that_waits(
+    database: str, driver: Driver
+) -> None:
+    tiny = Log(AccountName("tiny"))
+    tiny.filled(1, "10", "100")
+    tiny.intended(1)
+    large = traded("large", "POISON", "MSFT").records()
+    driver.apply([*tiny.records()[:1], *large[:2]])
+    damaged = replace(large[2], event=None, unreadable="damaged bytes")
+
+    driver.apply([*tiny.records()[1:], damaged])
+
+    assert executed(database) == {"tiny": [1]}
+    [order] = rows(database, "dispatch_orders")
+    assert order["filled_quantity"] == 10
+
+
 def test_the_culprit_is_found_in_the_middle_of_a_large_batch(database: str, driver: Driver) -> None:
     tickers = ["MSFT"] * 500
     tiny = traded("tiny", *tickers[:250], "POISON", *tickers[250:])

@@ -5,7 +5,7 @@ from threading import Event
 
 import psycopg
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, Fenced, ServiceUnreachable
@@ -257,6 +257,86 @@ def test_a_projection_that_went_back_is_not_carried_forward_by_one_that_was_ahea
 
     assert executed(world.database) == [("tiny", 1), ("tiny", 2), ("tiny", 3)]
     assert len(rows(world.database, "recommendation_status")) == 3
+
+
+def test_for_a_projection_that_still_cannot_write_no_other_reads_anything_again(
+    world: World,
+) -> None:
+    log = traded("tiny", 4)
+    projector = Projector(
+        replace(world.settings(), poll_timeout_ms=1, backoff_ms=1, backoff_max_ms=2), world.codec
+    )
+    projector.prepare(Event())
+    try:
+        run(world.database, "ALTER TABLE dispatch_fills RENAME TO fills_away")
+        world.write(log, log.events[:4])
+        step_until(projector, lambda: projector.progress.interrupted == ("executions",))
+        world.write(log, log.events[4:])
+        step_until(projector, lambda: len(rows(world.database, "recommendation_status")) == 4)
+        for _ in range(100):  # each takes a millisecond, and every second one it tries again
+            projector.step()
+        read_meanwhile = projector.progress.records
+        run(world.database, "ALTER TABLE fills_away RENAME TO dispatch_fills")
+        step_until(projector, lambda: projector.progress.caught_up)
+    finally:
+        projector.close()
+
+    assert read_meanwhile == len(log.events)
+    assert executed(world.database) == [("tiny", number) for number in (1, 2, 3, 4)]
+
+
+def test_for_a_projection_that_cannot_begin_no_other_reads_anything_again(world: World) -> None:
+    log = traded("tiny", 4)
+    world.write(log, log.events[:6])
+    world.catch_up()
+    run(world.database, "ALTER TABLE projection_folds RENAME TO folds_away")
+    projector = Projector(replace(world.settings(), poll_timeout_ms=1), world.codec)
+    projector.prepare(Event())
+    try:
+        world.write(log, log.events[6:])
+        step_until(projector, lambda: len(executed(world.database)) == 4)
+        read_meanwhile = projector.progress.records
+        interrupted = projector.progress.interrupted
+        run(world.database, "ALTER TABLE folds_away RENAME TO projection_folds")
+        step_until(projector, lambda: projector.progress.caught_up)
+    finally:
+        projector.close()
+
+    assert (interrupted, read_meanwhile) == (("accounts",), len(log.events) - 6)
+    [state] = rows(world.database, "account_state")
+    assert state["executed_count"] == 4
+
+
+class NotFetchingYet(Consumer):
+    """Kafka's client as it is before it has begun to fetch: the first times, it refuses to seek."""
+
+    refusals = 0
+
+    def seek(self, partition: TopicPartition) -> None:
+        if NotFetchingYet.refusals:
+            NotFetchingYet.refusals -= 1
+            raise KafkaException(KafkaError(KafkaError._STATE))  # noqa: SLF001 -- a public code
+        super().seek(partition)
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 3])
+def test_where_kafka_cannot_go_back_yet_it_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    monkeypatch.setattr("consumers.projector.reader.Consumer", NotFetchingYet)
+    world.create("large")
+    world.write(traded("tiny", 2))
+    world.write(traded("large", 1))
+    close_database(world.database, closed=True)
+
+    with projecting(world) as running:
+        running.wait_until(lambda progress: len(progress.interrupted) == EVERY_ONE)
+        monkeypatch.setattr(NotFetchingYet, "refusals", refusals)
+        close_database(world.database, closed=False)
+        running.wait_until(lambda progress: progress.caught_up)
+
+    assert NotFetchingYet.refusals == 0
+    assert executed(world.database) == [("large", 1), ("tiny", 1), ("tiny", 2)]
 
 
 def step_until(projector: Projector, reached: Callable[[], bool]) -> None:

@@ -385,6 +385,26 @@ def test_what_still_cannot_be_applied_stays_parked(world: World) -> None:
     assert rows(world.database, "parked_events") == parked
 
 
+def test_an_account_that_its_own_row_has_parked_stays_so_and_hinders_no_rebuild(
+    world: World,
+) -> None:
+    run(
+        world.database,
+        "ALTER TABLE account_state ADD CONSTRAINT poison CHECK (executed_count < 2)",
+    )
+    world.write(traded("tiny", 3))
+    world.write(traded("large", 1))
+    world.catch_up()
+    before = content(world.database)
+    parked = rows(world.database, "parked_events")
+    assert {row["projection"] for row in parked} == {"accounts"}
+
+    rebuilt(world)
+
+    assert content(world.database) == before
+    assert rows(world.database, "parked_events") == parked
+
+
 def test_every_table_says_which_of_its_rows_staged_rows_can_change() -> None:
     for projection in PROJECTIONS:
         for table in projection.tables:

@@ -24,7 +24,19 @@ from tests.projections.test_verify import everything, found, run
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"\\'))
 TEXTS = ('said "no"', "a\\b", "a\nb", "a\x00b", "½ größer ✓", "", "\x7f", "\\u0000")
-NO_JSON = ("plain", "", "{", '{"a": NaN}', '["\\ud800"]', '{"a": "\\u0000"}', "[Infinity]")
+NO_JSON = (
+    "plain",
+    "",
+    "{",
+    '{"a": NaN}',
+    '["\\ud800"]',
+    '{"a": "\\u0000"}',
+    "[Infinity]",
+    "[1e400]",
+    "[-1e999999]",
+    '{"a": 1e-16384}',
+    "[0E-99999999999999999999]",
+)
 JSON_COLUMNS = (
     ("dispatch_orders", "explain_json", "{market,source}"),
     ("dispatch_orders", "risk_json", "{0,threshold}"),
