@@ -6,7 +6,7 @@ from typing import Final
 
 from accounts.brackets import Exits, exits_of
 from accounts.draft import order_symbol
-from accounts.extended_hours import may_extend
+from accounts.extended_hours import may_extend, session_end
 from accounts.gates import GateInput, declined_by, evaluate, look_at
 from accounts.limits import Limits
 from accounts.state import ZERO, AccountState, OpenOrder
@@ -174,6 +174,12 @@ def _intended(
     exits: str,
 ) -> OrderIntended:
     advice = given.recommendation
+    fresh_until = advice.issued_at + given.thresholds.recommendation_age.most
+    submit_before = context.now + context.submit_window_ms * _MILLISECOND
+    if "trading_hours" not in given.limits.disabled_gates:
+        end = session_end(given.today, is_extended=terms.extended_hours)
+        if end is not None:
+            fresh_until, submit_before = min(fresh_until, end), min(submit_before, end)
     return _an_intent(
         envelope=_envelope(advice, roles.DECISION, context),
         terms=terms,
@@ -186,8 +192,8 @@ def _intended(
         option=advice.option,
         recommendation_run_id=advice.run_id,
         issued_at=advice.issued_at,
-        fresh_until=advice.issued_at + given.thresholds.recommendation_age.most,
-        submit_before=context.now + context.submit_window_ms * _MILLISECOND,
+        fresh_until=fresh_until,
+        submit_before=submit_before,
         answer_within_ms=context.answer_within_ms,
         market=market,
         gates=gates,

@@ -1,9 +1,9 @@
 """Which orders may work before the open and after the close: limits on whole shares, by the day."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
-from accounts.calendar import exchange_day, session
+from accounts.calendar import exchange_day, extended, session
 from accounts.limits import Limits
 from events.order import OrderType
 from events.recommendation import InstrumentType, RecommendationIssued
@@ -26,3 +26,14 @@ def in_session(now: datetime) -> bool:
     """Whether the exchange itself is open at `now`."""
     today = session(exchange_day(now))
     return today is not None and today.open_at <= now < today.close_at
+
+
+def session_end(day: date, *, is_extended: bool) -> datetime | None:
+    """Return when the session of `day` ends (UTC), trading around it included if `is_extended`.
+
+    What arrives later the broker keeps for the next day. None where there is no session.
+    """
+    today = session(day)
+    if today is None:
+        return None
+    return extended(today)[1] if is_extended else today.close_at

@@ -205,6 +205,7 @@ class MarketData(Protocol):
 
         Raises:
             BrokerUnavailable: No answer could be had: ask again while the advice is fresh;
-                `NoQuote` where there was one without a price: for a short while.
+                `NoQuote` where there was one without a price, `QuestionRefused` where it will give
+                none for this: for a short while.
         """
         ...

@@ -45,5 +45,9 @@ class NoQuote(BrokerUnavailable):
     """What is asked about exists, but nobody bids or asks at this moment: ask again soon."""
 
 
+class QuestionRefused(BrokerUnavailable):
+    """The broker has understood the question and does not answer it: soon no more than now."""
+
+
 class CredentialsRefused(BrokerUnavailable):
     """The broker does not know our key, or not any more: asking again is no use."""

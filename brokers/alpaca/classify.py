@@ -132,6 +132,16 @@ def refuses_key(status: int | None, code: int | None, message: str) -> bool:
     return status == HTTPStatus.FORBIDDEN and code is None and message.lower() == KEY_FORBIDDEN
 
 
+def refuses_question(status: int | None) -> bool:
+    """Whether a status, with words of the broker's own, says no to this very question for good."""
+    return status in (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    )
+
+
 def says_absent(status: int | None, code: int | None, message: str) -> bool:
     """Whether the answer to a question says that there is no such thing."""
     absent = status == HTTPStatus.NOT_FOUND and code == NO_SUCH_THING

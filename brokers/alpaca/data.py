@@ -1,17 +1,16 @@
 """Alpaca's market data through alpaca-py's own clients, made safe: bounded, exact, asked once."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from requests import RequestException, Response
 
-from brokers.alpaca.bodies import exact_json
+from brokers.alpaca.bodies import ErrorBody, exact_json, read
+from brokers.alpaca.classify import refuses_key, refuses_question
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
 from brokers.alpaca.transport import HardenedSession, in_words
-from brokers.errors import BrokerUnavailable, CredentialsRefused
-
-_REFUSALS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+from brokers.errors import BrokerUnavailable, CredentialsRefused, QuestionRefused
 
 
 class _ExactSession(HardenedSession):
@@ -60,7 +59,8 @@ class AlpacaData:
 
         Raises:
             BrokerUnavailable: No answer could be had, or the account's requests are used up;
-                `CredentialsRefused` where our key is not known.
+                `CredentialsRefused` where our key is not known, `QuestionRefused` where there are
+                no data for this.
         """
         from alpaca.data.requests import StockSnapshotRequest  # noqa: PLC0415 -- as above
 
@@ -84,22 +84,41 @@ class AlpacaData:
 
         if not self._budget.requests_free():
             raise BrokerUnavailable("no market data: the requests of this minute are used up")
-        refused = False
+        kind = BrokerUnavailable
         try:
             return question(asked)
         except (RequestException, OSError) as error:
             fault = f"no market data: {in_words(error)}"
         except APIError as error:
             fault = f"no market data: HTTP {error.status_code}"
-            refused = error.status_code in _REFUSALS
+            kind = _kind_of(error.status_code, str(error))
         except Exception as error:  # noqa: BLE001 -- what it makes of an odd body is anybody's guess
             fault = f"market data that cannot be read: {type(error).__name__}"
         # Raised out here, with no cause: the frames below hold the headers, and these the key.
-        raise CredentialsRefused(fault) if refused else BrokerUnavailable(fault)
+        raise kind(fault)
 
     def close(self) -> None:
         """Let the connections go."""
         self._session.close()
+
+
+def _kind_of(status: int | None, body: str) -> type[BrokerUnavailable]:
+    """Return what a refusal is: of our key, of this question, or no answer of the broker's at all.
+
+    What 403 says with words of its own is about the question: a feed that is not subscribed to.
+    """
+    if status == HTTPStatus.UNAUTHORIZED:
+        return CredentialsRefused
+    try:
+        found = exact_json(body.encode())
+    except (ValueError, RecursionError):  # somebody in between has answered
+        return BrokerUnavailable
+    error = read(ErrorBody, found)
+    if error is None:
+        return CredentialsRefused if status == HTTPStatus.FORBIDDEN else BrokerUnavailable
+    if refuses_key(status, error.code, error.message):
+        return CredentialsRefused
+    return QuestionRefused if refuses_question(status) else BrokerUnavailable
 
 
 def _entry(found: Any, symbol: str) -> Any:  # noqa: ANN401 -- a foreign body

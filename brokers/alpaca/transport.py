@@ -24,12 +24,12 @@ from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from brokers.alpaca.bodies import ErrorBody, exact_json, read
-from brokers.alpaca.classify import Breakage, refuses_key, says_absent
+from brokers.alpaca.classify import Breakage, refuses_key, refuses_question, says_absent
 from brokers.alpaca.connection import Adapter, bounded
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import RateBudget
 from brokers.broker import LastWord, anything_goes
-from brokers.errors import BrokerUnavailable, CredentialsRefused
+from brokers.errors import BrokerUnavailable, CredentialsRefused, QuestionRefused
 
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
@@ -156,8 +156,8 @@ class AlpacaHttp:
         """Return a question's answer as JSON, None where Alpaca says that there is no such thing.
 
         Raises:
-            BrokerUnavailable: No answer could be had, or one that is no JSON;
-                `CredentialsRefused` where our key is not known.
+            BrokerUnavailable: No answer could be had, or one that is no JSON; `QuestionRefused`
+                where it refuses this question, `CredentialsRefused` where our key is not known.
         """
         reply = self.send("GET", path, parameters=parameters)
         found = reply.json()
@@ -167,6 +167,8 @@ class AlpacaHttp:
                 return None
             if refuses_key(reply.status, error.code, error.message):
                 raise CredentialsRefused(f"{self._host} does not know this key: {said(reply)}")
+            if refuses_question(reply.status):
+                raise QuestionRefused(f"{self._host}{path} refuses to answer: {said(reply)}")
         if reply.status != HTTPStatus.OK or found is None:
             raise BrokerUnavailable(f"{self._host}{path} gives no answer: {said(reply)}")
         return found

@@ -87,6 +87,8 @@ class TradeUpdates:
         class Stream(TradingStream):
             """Asks back at each connection, once it is sure to miss nothing more."""
 
+            _is_over = False
+
             async def _start_ws(self) -> None:
                 try:
                     await super()._start_ws()  # type: ignore[no-untyped-call]
@@ -96,6 +98,10 @@ class TradeUpdates:
                     raise
 
             async def _consume(self) -> None:
+                if self._is_over:  # by then there was no connection that could have been closed
+                    self._should_run = False
+                    await self.close()
+                    return
                 outer._connections += 1
                 outer._is_connected = True
                 try:
@@ -105,6 +111,7 @@ class TradeUpdates:
 
             def end(self) -> None:
                 """Let the thread run out: alpaca-py's own way waits up to 5 s for it."""
+                self._is_over = True
                 self._should_run = False
                 loop = self._loop
                 if loop is None or loop.is_closed():

@@ -119,7 +119,8 @@ class Decider:
             return Asking.NEVER
         limits = limits_for(self.limits, advice.instrument_type, advice.strategy_type)
         fresh = timedelta(seconds=limits.recommendation_freshness_seconds)
-        if done.now - advice.issued_at <= fresh:
+        ahead = timedelta(milliseconds=limits.clock_tolerance_ms)
+        if -ahead <= done.now - advice.issued_at <= fresh:  # else hours might be waited for
             return Asking.WHILE_FRESH
         return Asking.ONCE if FRESHNESS in self.limits.disabled_gates else Asking.NEVER
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from brokers.broker import MarketData, MarketView
-from brokers.errors import BrokerUnavailable, CredentialsRefused, NoQuote
+from brokers.errors import BrokerUnavailable, CredentialsRefused, NoQuote, QuestionRefused
 from consumers.logs import get_log
 from events.recommendation import RecommendationIssued
 
@@ -185,7 +185,7 @@ class MarketBeside:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _has_waited(self, number: int, error: BrokerUnavailable) -> bool:
-        if not isinstance(error, NoQuote):
+        if not isinstance(error, NoQuote | QuestionRefused):
             return False
         now_s = self._elapsed_s()
         self._quoteless_since = {number: self._quoteless_since.get(number, now_s)}

@@ -209,6 +209,8 @@ class Orders:
         if not (order or legs) or (isinstance(fact, NeverSent) and not accepted):
             self._settling.forget(name)
             return
+        if isinstance(fact, Reported):
+            self._settling.found(name)
         if isinstance(fact, IsUnclear | Reported):
             self._settling.watch([*([] if order is None else [order]), *legs])
         if order is not None and own_leg(fact, state) is not None:

@@ -113,12 +113,14 @@ def _again_or_never(
             envelope=writer.about(order, roles.attempt(number)),
             client_order_id=fact.order,
             attempt=number,
-            submit_before=writer.now + timedelta(milliseconds=writer.submit_window_ms),
+            submit_before=min(
+                writer.now + timedelta(milliseconds=writer.submit_window_ms), order.fresh_until
+            ),
             answer_within_ms=writer.answer_within_ms,
             reason=fact.why,
         )
     reason = (
-        "by now the recommendation is too old to send"
+        "by now it is too late to send: the recommendation is too old, or its session over"
         if allowed
         else f"the account is {trading.status.lower()}"
     )
@@ -229,8 +231,9 @@ def _not_ours(fact: Reported, order: OpenOrder) -> str | None:
     ):
         if theirs != ours:
             return f"the broker's order has {what} {theirs}, ours has {ours}"
-    # What answered our own POST was made by it, whatever the broker's clock says.
-    if fact.looked_up and report.created_at < order.intended_at - CLOCK_TOLERANCE:
+    # What answered our own POST was made by it, whatever the broker's clock says, then and later.
+    is_known = report.broker_order_id == order.broker_order_id or not fact.looked_up
+    if not is_known and report.created_at < order.intended_at - CLOCK_TOLERANCE:
         return f"the broker's order is from {report.created_at}, before our intent"
     return None
 

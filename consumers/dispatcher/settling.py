@@ -87,6 +87,12 @@ class Settling:
             kept = {leg: name for leg, name in self._asked_as.items() if name != order}
             self._asked_as = kept
 
+    def found(self, order: ClientOrderId) -> None:
+        """Begin anew to count how often the broker has no such order: it has it."""
+        question = self._questions.get(self._asked_as.get(order, order))
+        if question is not None:
+            question.absences = 0
+
     def hasten(self, order: ClientOrderId) -> None:
         """Ask about an order at once: something was done about it."""
         question = self._questions.get(self._asked_as.get(order, order))

@@ -1,21 +1,22 @@
 """The decision as a whole: what comes out, what it carries, and when nothing comes."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from immutables import Map
 
 from accounts.decide import DecisionContext, decide, error_text, failure, failure_of_order
 from accounts.evolve import evolve
 from accounts.gates import GATES
-from accounts.limits import GATE_NAMES, LARGE
+from accounts.limits import GATE_NAMES, LARGE, Limits
 from accounts.state import OrderStatus
 from events import roles
 from events.decision import RecommendationDeclined, Stage, Verdict
 from events.identifiers import Leg, event_id
 from events.order import OrderIntended, OrderType, Side
-from events.recommendation import Action
+from events.recommendation import Action, StrategyType
 from tests.accounts.asking import HOLDING, SELL
 from tests.builders import (
     ACCOUNT,
@@ -62,6 +63,27 @@ def test_an_intent_says_until_when_it_may_be_sent() -> None:
     assert intent.submit_before == NOW + timedelta(seconds=3)
     assert intent.fresh_until == NOW + timedelta(seconds=290)
     assert intent.answer_within_ms == 13_000
+
+
+def test_an_intent_is_not_sent_after_the_session_for_which_it_was_decided() -> None:
+    def at(now: datetime, limits: Limits) -> tuple[datetime, datetime]:
+        advice = a_recommendation(
+            issued_at=now, bar_at=now, features_at=now, strategy_type=StrategyType.SWING_TRADE
+        )
+        answer = decide(an_account(), advice, a_market(), limits, a_context(now=now))
+        assert isinstance(answer, OrderIntended)
+        return answer.submit_before, answer.fresh_until
+
+    close, second = NOW + timedelta(hours=5), timedelta(seconds=1)
+    to_the_end = replace(LARGE, entry_cutoff=Map())
+    around = replace(to_the_end, extended_hours=frozenset({"swing_trade"}))
+    at_all_hours = replace(to_the_end, disabled_gates=frozenset({"trading_hours"}))
+
+    assert at(close - 2 * second, to_the_end) == (close, close)
+    assert at(close - 2 * second, around) == (close + second, close + 298 * second)
+    late = close + timedelta(hours=4)
+    assert at(late - 2 * second, around) == (late, late)
+    assert at(close - 2 * second, at_all_hours) == (close + second, close + 298 * second)
 
 
 def test_an_intent_explains_itself() -> None:

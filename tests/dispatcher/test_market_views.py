@@ -1,15 +1,20 @@
 """A market behind a wire is asked beside the loop, which waits for it while the advice is fresh."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from threading import Event
 
 import pytest
+from confluent_kafka import Message
 
+from accounts.limits import LARGE
 from brokers.broker import MarketView
-from brokers.errors import BrokerUnavailable, NoQuote
+from brokers.errors import BrokerUnavailable, NoQuote, QuestionRefused
 from brokers.simulated import RecommendedMarket
 from consumers.dispatcher.brokerage import views_of
+from consumers.dispatcher.decider import Decider
+from consumers.dispatcher.intake import Incoming
 from consumers.dispatcher.market_views import (
     AHEAD,
     PAUSE_S,
@@ -20,8 +25,14 @@ from consumers.dispatcher.market_views import (
     MarketBeside,
     seen_through,
 )
+from events.codec import Codec
+from events.decision import RecommendationDeclined
+from events.envelope import Origin
+from events.order import ExecutionMode
 from events.recommendation import RecommendationIssued
-from tests.builders import a_call, a_recommendation, an_option
+from events.topics import RECOMMENDATIONS
+from tests.builders import NOW, a_call, a_recommendation, an_account, an_author, an_option
+from tests.projections.story import KnownSchemas
 
 PATIENCE_S = 30.0
 ADVICE = a_recommendation()
@@ -186,10 +197,11 @@ def test_old_advice_that_no_gate_minds_takes_the_next_answer_or_none(
     assert len(market.asked) == 1
 
 
+@pytest.mark.parametrize("error", [NoQuote("nobody bids"), QuestionRefused("HTTP 400")])
 def test_a_quote_is_waited_for_but_not_for_as_long_as_the_advice_is_fresh(
-    market: SlowMarket, views: MarketBeside, clock: Stopwatch
+    market: SlowMarket, views: MarketBeside, clock: Stopwatch, error: BrokerUnavailable
 ) -> None:
-    market.error = NoQuote("nobody bids")
+    market.error = error
     for _ in range(4):
         assert is_awaited(views)
         clock.seconds += PAUSE_S
@@ -198,6 +210,34 @@ def test_a_quote_is_waited_for_but_not_for_as_long_as_the_advice_is_fresh(
     assert is_awaited(views)
 
     assert views.view(ADVICE, Asking.WHILE_FRESH) is None
+
+
+@pytest.mark.parametrize("ahead_s", [3, 4 * 3600])
+def test_advice_from_the_future_holds_up_nothing_behind_it(
+    market: SlowMarket, views: MarketBeside, ahead_s: int
+) -> None:
+    # given: a market that is down, and a Signal Engine whose clock is not ours
+    market.up = False
+    decider = Decider(
+        author=an_author(),
+        codec=Codec(KnownSchemas()),
+        limits=LARGE,
+        market=views,
+        mode=ExecutionMode.ALPACA_PAPER,
+        submit_window_ms=3000,
+        answer_within_ms=13_000,
+    )
+    advice = a_recommendation(issued_at=NOW + timedelta(seconds=ahead_s))
+    message = Message(topic=RECOMMENDATIONS.name, partition=0, offset=0)
+    origin = Origin(topic=RECOMMENDATIONS.name, partition=0, offset=0)
+    incoming = Incoming(message, origin, advice, None)
+
+    done = decider.decide(an_account(), [incoming], NOW, log_offset=1, intents_max=1)
+
+    [event] = done.events
+    assert isinstance(event, RecommendationDeclined)
+    assert "recommendation_freshness" in event.declined_by
+    assert market.asked == []
 
 
 def test_a_bug_in_an_adapter_is_no_market_that_is_down(

@@ -1,5 +1,6 @@
 """Orders on their way: a broker that turns them away is not asked again at once."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Event
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 
 from accounts.evolve import fold
 from accounts.limits import LARGE
+from accounts.state import AccountState
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.credentials import Credentials
 from brokers.alpaca.rate import KEPT_FREE, LIMIT, RateBudget
@@ -18,12 +20,15 @@ from brokers.errors import OrderNotAccepted
 from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.dispatcher.orders import KEPT_FOR_CANCELS, Orders
 from consumers.dispatcher.outcomes import Writer
+from consumers.dispatcher.recording import Outcomes
 from consumers.dispatcher.seat import Record
 from consumers.dispatcher.submit_gate import Holder, Level
 from consumers.dispatcher.submitter import THREADS
+from events.catalog import LogEvent
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId
-from events.order import OrderResent
+from events.order import OrderAccepted, OrderResent
+from stack.alpaca_server.control import AlpacaControl
 from tests.builders import NOW, a_halt, an_author, an_opening
 from tests.clocks import HandMovedClock
 from tests.order_builders import an_acceptance, an_intent
@@ -91,6 +96,46 @@ def test_an_order_that_was_turned_away_waits_until_the_broker_takes_orders_again
     orders.collect(0.0)
     assert orders.facts_unwritten == 1
     orders.close("the test is over")
+
+
+def test_stray_denials_between_good_answers_make_no_accepted_order_vanish(
+    alpaca: AlpacaControl,
+) -> None:
+    # given: an order that rests at the broker
+    alpaca.set_time(NOW.isoformat())
+    alpaca.quote("MSFT", bid="149.98", ask="150.02")
+    account = alpaca.add_account("PA1")
+    keys = Credentials(SecretStr(account.key_id), SecretStr(account.secret_key))
+    budget = RateBudget(time.monotonic, time.time)
+    way = AlpacaHttp(alpaca.url, keys, PATIENCE_S, budget)
+    intent, clock = an_intent(), HandMovedClock()
+    orders = Orders(AlpacaPaperBroker(way), clock, simulated=False)
+    state = fold([an_opening(), intent])
+
+    def settled(state: AccountState) -> Outcomes:
+        orders.collect(PATIENCE_S)
+        outcomes = orders.outcomes(state, WRITER, lambda _: Record("log", b""))
+        orders.written(outcomes, outcomes.state)
+        return outcomes
+
+    orders.start([intent], state, stamped_at_s=clock.elapsed_s())
+    accepted = settled(state)
+    assert [type(event) for event in accepted.events] == [OrderAccepted]
+
+    # when: every other look-up does not find it
+    told = list[LogEvent]()
+    for look_up in range(6):
+        if look_up % 2 == 0:
+            alpaca.hide(lookups=1)
+        clock.seconds += 3600
+        orders.ask()
+        told += settled(accepted.state).events
+
+    # then
+    assert told == []
+    assert len(alpaca.requests()) == 7
+    orders.close("the test is over")
+    way.close()
 
 
 class CountingBroker(AlpacaPaperBroker):

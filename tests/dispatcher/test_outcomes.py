@@ -184,7 +184,7 @@ def test_an_order_whose_advice_is_stale_has_failed() -> None:
     [event] = events_of(NeverSent(order=ORDER, why="not found"), state, later)
 
     assert isinstance(event, RecommendationFailed)
-    assert event.error.endswith("by now the recommendation is too old to send")
+    assert event.error.endswith("the recommendation is too old, or its session over")
 
 
 def test_a_brokers_price_with_more_decimals_than_the_wire_has_is_rounded_once() -> None:
@@ -202,6 +202,27 @@ def test_a_clock_of_the_brokers_that_is_a_little_behind_makes_no_stranger_of_our
     events = told(a_report(10, created_at=NOW - timedelta(seconds=1)))
 
     assert [type(event) for event in events] == [OrderAccepted, OrderFilled]
+
+
+def test_what_becomes_of_our_own_accepted_order_is_booked_whatever_the_brokers_clock_says() -> None:
+    behind = NOW - timedelta(days=1)
+    state = fold([an_opening(), INTENT, *told(a_report())])
+
+    events = events_of(
+        Reported(order=ORDER, report=a_report(10, created_at=behind), looked_up=True), state, WRITER
+    )
+
+    assert [type(event) for event in events] == [OrderFilled]
+
+
+def test_an_order_is_not_sent_again_past_the_time_until_which_it_may_be() -> None:
+    state = fold([an_opening(), INTENT])
+    just_before = replace(WRITER, now=INTENT.fresh_until - timedelta(seconds=1))
+
+    [event] = events_of(NeverSent(order=ORDER, why="not found"), state, just_before)
+
+    assert isinstance(event, OrderResent)
+    assert event.submit_before == INTENT.fresh_until
 
 
 def test_an_attempt_that_another_has_followed_is_not_sent_once_more() -> None:

@@ -7,12 +7,14 @@ import pytest
 from accounts.evolve import fold
 from accounts.orders import OpenOrder, OrderStatus
 from consumers.dispatcher.settling import (
+    ABSENCES_NEEDED,
     EACH_S,
     EACH_TOLD_S,
     PAUSE_S_MAX,
     TOLD_PAUSE_S_MAX,
     Settling,
 )
+from consumers.dispatcher.submitter import NotFound
 from tests.builders import an_opening
 from tests.clocks import HandMovedClock
 from tests.order_builders import an_intent
@@ -99,3 +101,19 @@ def test_a_new_connection_hastens_every_question_once(
     assert settling.due() == ["one", "two"]
     settling.told_by(2)
     assert settling.due() == []
+
+
+def test_stray_denials_with_good_answers_between_them_prove_no_absence(
+    settling: Settling, clock: HandMovedClock
+) -> None:
+    order = an_order("one").client_order_id
+    settling.watch([an_order("one")])
+    clock.seconds += 3600
+    not_found = NotFound(order=order, at_elapsed_s=clock.seconds)
+
+    for _ in range(ABSENCES_NEEDED + 1):
+        assert not settling.proves_absence(not_found)
+        settling.found(order)
+    for _ in range(ABSENCES_NEEDED - 1):
+        assert not settling.proves_absence(not_found)
+    assert settling.proves_absence(not_found)

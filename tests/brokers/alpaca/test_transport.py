@@ -26,6 +26,7 @@ from brokers.errors import (
     OrderNotAccepted,
     OrderOutcomeUnclear,
     OrderRefused,
+    QuestionRefused,
 )
 from events.identifiers import ClientOrderId
 from events.order import RejectionClass
@@ -305,8 +306,9 @@ def test_a_404_that_is_not_in_the_brokers_form_is_no_proof_of_absence(body: byte
         ),
         ("403 Forbidden", b'{"message": "forbidden."}', CredentialsRefused),
         ("401 Unauthorized", b"<html>log in to this network</html>", BrokerUnavailable),
-        ("403 Forbidden", b'{"message": "blocked by policy"}', BrokerUnavailable),
-        ("403 Forbidden", b'{"code": 40310000, "message": "forbidden."}', BrokerUnavailable),
+        ("403 Forbidden", b'{"message": "blocked by policy"}', QuestionRefused),
+        ("403 Forbidden", b'{"code": 40310000, "message": "forbidden."}', QuestionRefused),
+        ("422 Unprocessable Entity", b'{"code": 42210000, "message": "no"}', QuestionRefused),
     ],
 )
 def test_only_the_broker_itself_can_say_that_it_does_not_know_our_key(

@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from websockets.http11 import Request
+from websockets.sync.server import ServerConnection, serve
 
 from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.credentials import Credentials
@@ -56,6 +60,40 @@ def until(there: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not there():
         assert time.monotonic() < deadline
+
+
+def test_a_stream_that_is_closed_while_it_connects_ends(clock: Clock) -> None:
+    # given: a server that keeps the handshake waiting
+    knocked, may_enter, gone = Event(), Event(), Event()
+
+    def keep_waiting(connection: ServerConnection, _request: Request) -> None:
+        del connection
+        knocked.set()
+        assert may_enter.wait(PATIENCE_S)
+
+    def authorize(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.send('{"stream": "authorization", "data": {"status": "authorized"}}')
+        for _ in connection:
+            pass
+        gone.set()
+
+    keys = Credentials(SecretStr("a"), SecretStr("b"))
+    with serve(authorize, "127.0.0.1", 0, process_request=keep_waiting) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        updates = TradeUpdates(f"ws://127.0.0.1:{port}", keys, lambda _: [], clock)
+        updates.listen()
+        assert knocked.wait(PATIENCE_S)
+
+        # when
+        updates.close()
+        may_enter.set()
+
+        # then: it is connected, and goes
+        assert gone.wait(PATIENCE_S)
+        until(lambda: not any(thread.name == "trade-updates" for thread in enumerate_threads()))
+        assert updates.connection == 0
 
 
 def test_what_filled_while_the_stream_was_dead_is_told_however_old_its_order_is(
