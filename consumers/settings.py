@@ -1,10 +1,11 @@
 """What `dispatcher.toml` may say: every key with its type; nothing is guessed or replaced."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
 from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
@@ -36,10 +37,17 @@ class RegistrySettings(Table):
     url: Annotated[Text, Field(pattern=r"^https?://")]
 
 
+def _connection_string(dsn: SecretStr) -> SecretStr:
+    """Refuse here what PostgreSQL's library would repeat, password and all, where it is used."""
+    if not re.match(r"postgres(ql)?://|\s*\w+\s*=", dsn.get_secret_value()):
+        raise ValueError("is no connection string: write it as postgresql://user@host:port/name")
+    return dsn
+
+
 class PostgresSettings(Table):
     """Where projections keep their tables. A dispatcher needs none of this."""
 
-    dsn: SecretStr
+    dsn: Annotated[SecretStr, AfterValidator(_connection_string)]
 
 
 class BreakGlassSettings(Table):

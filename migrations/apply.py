@@ -175,6 +175,10 @@ def connect(dsn: str) -> Connection:
         raise DatabaseUnreachable(
             f"PostgreSQL cannot be reached: {error}; is it up, and postgres.dsn right?"
         ) from error
+    except psycopg.ProgrammingError:  # it repeats the string, password and all
+        raise DatabaseUnreachable(
+            "postgres.dsn is no connection string: write it as postgresql://user@host:port/name"
+        ) from None
 
 
 def lock(connection: Connection, lock_wait_s: float) -> None:

@@ -74,16 +74,19 @@ class Session:
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._stages.clear()
-            self._connection = psycopg.connect(
-                self._dsn,
-                autocommit=True,
-                connect_timeout=_CONNECT_TIMEOUT_S,
-                application_name=self._application_name,
-                keepalives_idle=5,
-                keepalives_interval=2,
-                keepalives_count=3,
-                tcp_user_timeout=10_000,
-            )
+            try:
+                self._connection = psycopg.connect(
+                    self._dsn,
+                    autocommit=True,
+                    connect_timeout=_CONNECT_TIMEOUT_S,
+                    application_name=self._application_name,
+                    keepalives_idle=5,
+                    keepalives_interval=2,
+                    keepalives_count=3,
+                    tcp_user_timeout=10_000,
+                )
+            except psycopg.ProgrammingError:  # it repeats the string, password and all
+                raise psycopg.OperationalError("postgres.dsn is no connection string") from None
             self._connection.execute(_SETTINGS)
             if self._schema is not None:
                 path = sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema))

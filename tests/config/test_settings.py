@@ -251,6 +251,18 @@ def test_a_password_is_never_shown(tmp_path: Path) -> None:
     assert "hush" not in _refusal(tmp_path, wrong)
 
 
+@pytest.mark.parametrize("dsn", ["postgresql//somebody:hush@127.0.0.1/db", "hush", ""])
+def test_what_is_no_connection_string_is_refused_without_its_password(
+    tmp_path: Path, dsn: str
+) -> None:
+    wrong = PLAIN.replace("postgresql://somebody:hush@127.0.0.1/db", dsn)
+
+    refusal = _refusal(tmp_path, wrong)
+
+    assert "postgres.dsn is no connection string" in refusal
+    assert "hush" not in refusal
+
+
 def test_settings_do_not_change(tmp_path: Path) -> None:
     account = _load(tmp_path).account("large-default")
 
