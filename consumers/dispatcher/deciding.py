@@ -102,7 +102,9 @@ class Deciding:
         """
         batch = self._next_batch(tuning, ended=ended)
         room = self._room(tuning) if known else 0
-        if known and isinstance(self._clock, HistoricalClock):
+        if isinstance(self._clock, HistoricalClock):
+            if not known:
+                return  # its time is that of what may be ordered
             room = len(batch)
             for incoming in batch:
                 if incoming.recommendation is not None:
