@@ -46,7 +46,8 @@ def decided_again(
         source=envelope.source,
         seen=decision.seen,
         execution_mode=_mode(intended, state),
-        submit_window_ms=window // timedelta(milliseconds=1),
+        # Rounded up: one that ends with the session, which ends it again, need not be whole.
+        submit_window_ms=-(-window // timedelta(milliseconds=1)),
         answer_within_ms=intended.answer_within_ms if intended else 0,
     )
     advice = replace(recommendation, option=decision.option)  # the contract as it stood then

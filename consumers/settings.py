@@ -39,8 +39,11 @@ class RegistrySettings(Table):
 
 def _connection_string(dsn: SecretStr) -> SecretStr:
     """Refuse here what PostgreSQL's library would repeat, password and all, where it is used."""
-    if not re.match(r"postgres(ql)?://|\s*\w+\s*=", dsn.get_secret_value()):
+    said = dsn.get_secret_value()
+    if not re.match(r"postgres(ql)?://|\s*\w+\s*=", said):
         raise ValueError("is no connection string: write it as postgresql://user@host:port/name")
+    if re.match(r"\w+://[^/?]*@[^/?]*@", said):  # the rest of the password would be the host
+        raise ValueError("has more than one @ before its host: write one in a password as %40")
     return dsn
 
 

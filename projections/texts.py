@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring as _quoted
-from math import inf
+from math import inf, isinf
 from types import NoneType
 from typing import Any, Final
 
@@ -15,7 +15,9 @@ from projections.stage import Json
 
 _FRACTION_MAX: Final = 16_383
 """So many digits behind the point has a number of PostgreSQL at most."""
+_EXPONENT_MAX: Final = 131_072
 _NUL: Final = "\\u0000"
+_EXPONENT: Final = re.compile(r"[0-9][eE]")
 _ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -38,11 +40,10 @@ def parsed(text: str) -> object:
     """Return the JSON object or array in `text`; `text` itself where it holds none."""
     if text[:1] not in ("{", "[") or _NUL in text:
         return text
-    is_fine = "e-" in text or "E-" in text or len(text) > _FRACTION_MAX
     try:
-        value: object = json.loads(text, parse_float=_bounded if is_fine else None)
+        value: object = json.loads(text)
         if not _is_plain(value, text):
-            _STRICT.encode(value).encode()
+            _STRICT.encode(_BOUNDED.decode(text)).encode()
     except (ValueError, ArithmeticError, RecursionError):
         return text  # no JSON, half a character, a number beyond all bounds
     return value
@@ -91,21 +92,33 @@ def seen_dict(seen: OffsetsSeen) -> dict[str, int | None]:
 
 
 def _bounded(text: str) -> float:
-    exponent = Decimal(text).as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -_FRACTION_MAX:
-        raise ValueError("more digits behind the point than PostgreSQL takes")
-    return float(text)
+    """Return a number that PostgreSQL takes as well."""
+    exponent, number = Decimal(text).as_tuple().exponent, float(text)
+    is_within = isinstance(exponent, int) and -_FRACTION_MAX <= exponent <= _EXPONENT_MAX
+    if not is_within or isinf(number):
+        _refuse(text)
+    return number
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no number of PostgreSQL")
 
 
 def _is_plain(value: object, text: str) -> bool:
     """Say whether the object `value`, read from `text`, has nothing in it that could be refused.
 
-    Most have not: to write them once more, only to see that it can be done, takes longest.
+    Most have not: to read them with more care, and to write them once more only to see that it can
+    be done, takes longest. A zero may be what is too small, and of two values for one key the first
+    is not in `value`.
     """
     if type(value) is not dict or not text.isascii() or "\\u" in text or "NaN" in text:
         return False
-    values = value.values()
-    return _PLAIN.issuperset(map(type, values)) and inf not in values and -inf not in values
+    if len(text) > _FRACTION_MAX or text.count(":") != len(value):
+        return False
+    floats = [one for one in value.values() if type(one) is float]
+    if inf in floats or -inf in floats or (0.0 in floats and _EXPONENT.search(text)):
+        return False
+    return _PLAIN.issuperset(map(type, value.values()))
 
 
 def _storable(text: str) -> Json:
@@ -119,5 +132,6 @@ def _plain(value: object) -> str:
 
 
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
+_BOUNDED: Final = json.JSONDecoder(parse_float=_bounded, parse_constant=_refuse)
 _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ENCODER: Final = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))

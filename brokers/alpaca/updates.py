@@ -90,6 +90,9 @@ class TradeUpdates:
             _is_over = False
 
             async def _start_ws(self) -> None:
+                if self._is_over:  # before there was a loop that could have been told
+                    self._should_run = False
+                    return
                 try:
                     await super()._start_ws()  # type: ignore[no-untyped-call]
                     await asyncio.to_thread(outer._ask_back)
@@ -98,7 +101,7 @@ class TradeUpdates:
                     raise
 
             async def _consume(self) -> None:
-                if self._is_over:  # by then there was no connection that could have been closed
+                if self._is_over:  # before there was a connection that could have been closed
                     self._should_run = False
                     await self.close()
                     return

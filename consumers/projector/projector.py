@@ -222,9 +222,13 @@ class Projector:
         back: set[Partition] = set()
         total = Applied()
         for lane in self._lanes:
-            if lane.is_due() and (applied := lane.take_up()) is not None:
-                back.update(lane.engine.checkpoints)
-                total += applied
+            if not lane.is_due():
+                continue
+            applied = lane.take_up()
+            if applied is None:
+                break  # it may have waited for long: the group is polled before the next one tries
+            back.update(lane.engine.checkpoints)
+            total += applied
         for place in back:
             self._go_back(place)
         self._tell(0, total)

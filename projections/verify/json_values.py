@@ -20,13 +20,15 @@ def _number(text: str) -> Decimal:
     number = Decimal(text)
     if "e" in text or "E" in text or len(text) > _ORDINARY:
         exponent = number.as_tuple().exponent
-        if isinf(float(text)) or not isinstance(exponent, int) or exponent < -_BEHIND_THE_POINT:
+        is_known = isinstance(exponent, int) and exponent in _EXPONENTS
+        if isinf(float(text)) or not is_known:
             _refuse(text)
     return number
 
 
 _ORDINARY: Final = 300
-_BEHIND_THE_POINT: Final = 16_383
+_EXPONENTS: Final = range(-16_383, 131_073)
+"""Behind the point PostgreSQL has no more digits, before it as many."""
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
 _STRICT: Final = json.JSONDecoder(parse_float=_number, parse_constant=_refuse)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from immutables import Map
 
+from accounts.again import decided_again
 from accounts.decide import DecisionContext, decide, error_text, failure, failure_of_order
 from accounts.evolve import evolve
 from accounts.gates import GATES
@@ -84,6 +85,16 @@ def test_an_intent_is_not_sent_after_the_session_for_which_it_was_decided() -> N
     late = close + timedelta(hours=4)
     assert at(late - 2 * second, around) == (late, late)
     assert at(close - 2 * second, at_all_hours) == (close + second, close + 298 * second)
+
+
+def test_a_decision_right_before_the_close_is_taken_again_as_it_was() -> None:
+    now = NOW + timedelta(hours=5) - timedelta(microseconds=1_123_456)
+    advice = a_recommendation(issued_at=now, bar_at=now, features_at=now)
+    limits = replace(LARGE, entry_cutoff=Map())
+    decision = decide(an_account(), advice, a_market(), limits, a_context(now=now))
+
+    assert isinstance(decision, OrderIntended)
+    assert decided_again(decision, an_account(), advice, limits) == decision
 
 
 def test_an_intent_explains_itself() -> None:

@@ -263,6 +263,13 @@ def test_what_is_no_connection_string_is_refused_without_its_password(
     assert "hush" not in refusal
 
 
+def test_a_password_that_would_be_taken_for_the_host_is_refused(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, PLAIN.replace("somebody:hush@", "somebody:a@hush@"))
+
+    assert "write one in a password as %40" in refusal
+    assert "hush" not in refusal
+
+
 def test_settings_do_not_change(tmp_path: Path) -> None:
     account = _load(tmp_path).account("large-default")
 

@@ -141,8 +141,6 @@ def test_what_is_read_again_for_a_fold_moves_no_other_tables_back(dsn: str) -> N
     session.close()
     shadow.close()
     assert found == (3,)
-    session.close()
-    shadow.close()
 
 
 def test_what_was_folded_is_let_go_where_its_rows_were_refused(dsn: str) -> None:

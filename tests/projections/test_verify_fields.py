@@ -36,6 +36,8 @@ NO_JSON = (
     "[-1e999999]",
     '{"a": 1e-16384}',
     "[0E-99999999999999999999]",
+    "[0e9999999999]",
+    '{"a": 1e999999, "a": 1}',
 )
 JSON_COLUMNS = (
     ("dispatch_orders", "explain_json", "{market,source}"),

@@ -62,6 +62,17 @@ def until(there: Callable[[], object]) -> None:
         assert time.monotonic() < deadline
 
 
+def test_a_stream_that_is_closed_at_once_ends_though_nobody_can_be_reached(clock: Clock) -> None:
+    keys = Credentials(SecretStr("a"), SecretStr("b"))
+    updates = TradeUpdates("ws://127.0.0.1:1", keys, lambda _: [], clock)
+
+    updates.listen()
+    updates.close()
+
+    until(lambda: not any(thread.name == "trade-updates" for thread in enumerate_threads()))
+    assert updates.connection == 0
+
+
 def test_a_stream_that_is_closed_while_it_connects_ends(clock: Clock) -> None:
     # given: a server that keeps the handshake waiting
     knocked, may_enter, gone = Event(), Event(), Event()
