@@ -1,6 +1,26 @@
 """Fixtures for everybody: real services once a session, everything else new for each test."""
 
 import os
+
+# What CI systems and shells set changes what the commands say, to a terminal or not and how wide,
+# and typer asks as it is imported: so before everything else.
+os.environ.pop("GITHUB_ACTIONS", None)
+os.environ.pop("FORCE_COLOR", None)
+os.environ.pop("PY_COLORS", None)
+os.environ.pop("CLICOLOR_FORCE", None)
+os.environ.pop("TTY_COMPATIBLE", None)
+os.environ.pop("TTY_INTERACTIVE", None)
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
+os.environ.pop("TERMINAL_WIDTH", None)
+# A proxy is for downloads: it reaches no server of this machine, and no name that nobody has.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(
+    [
+        *("127.0.0.1", "localhost", ".example"),
+        os.environ.get("no_proxy", os.environ.get("NO_PROXY", "")),
+    ]
+)
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
