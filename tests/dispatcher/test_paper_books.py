@@ -164,7 +164,7 @@ def test_an_order_that_shows_up_after_it_had_failed_is_an_incident_and_its_fill_
     desk: Desk,
 ) -> None:
     # given: an order that the broker hides until its advice is too old to send again
-    account = desk.open_account(tuning=OFTEN, limits="recommendation_freshness_seconds = 2")
+    account = desk.open_account(tuning=OFTEN, limits="recommendation_freshness_seconds = 6")
     desk.alpaca.fault("reset", accepts=True)
     desk.alpaca.hide(seconds=60)
     desk.alpaca.fault("html", status=503, method="GET", path="/v2/orders", times=None)

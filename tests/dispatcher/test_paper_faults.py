@@ -110,7 +110,7 @@ def test_an_order_that_look_ups_show_late_is_adopted(desk: Desk) -> None:
 def test_an_order_sent_again_while_its_twin_is_hidden_meets_its_own_id(desk: Desk) -> None:
     # given: an order that look-ups hide for so long that its absence seems proven
     desk.alpaca.fault("reset", accepts=True)
-    desk.alpaca.hide(lookups=5)
+    desk.alpaca.hide(lookups=7)
 
     story = played(desk, posts=2)
 
@@ -122,7 +122,7 @@ def test_an_order_sent_again_that_is_refused_for_its_own_twins_cost_is_adopted(
 ) -> None:
     # given: the same, at a broker that looks at the money before it looks at the id
     desk.alpaca.fault("reset", accepts=True)
-    desk.alpaca.hide(lookups=5)
+    desk.alpaca.hide(lookups=7)
     desk.alpaca.fault("body", status=403, body=NO_MONEY)
 
     assert played(desk, posts=2) == SENT_AGAIN
@@ -133,7 +133,7 @@ def test_a_refusal_of_what_was_sent_again_is_believed_once_its_twin_is_proven_ab
 ) -> None:
     # given: an order that look-ups hide for longer still, its repetition refused for its cost
     desk.alpaca.fault("reset", accepts=True)
-    desk.alpaca.hide(lookups=7)
+    desk.alpaca.hide(lookups=9)
     desk.alpaca.fault("body", status=403, body=NO_MONEY)
 
     story = played(desk, posts=2)

@@ -37,6 +37,11 @@ from tests.services import Services
 
 PATIENCE_S: Final = 60.0
 
+SHORT: Final = "session_timeout_ms = 1500\nsubmit_window_ms = 1000"
+"""Whoever is killed has a successor soon."""
+
+ROOMY: Final = "session_timeout_ms = 6000\nsubmit_window_ms = 5000"
+"""Of a history that has to be the same each time: no window passes while the machine is busy."""
 
 ANY_NUMBER_OF_ORDERS: Final = """max_open_positions = 1000000
 max_notional_exposure = 99000000
@@ -115,7 +120,7 @@ class World:
         preset: str = "large",
         start_from: str = "earliest",
         clock: str = "system",
-        tuning: str = "session_timeout_ms = 1500\nsubmit_window_ms = 1000",
+        tuning: str | None = None,
         limits: str = "",
         starting_cash: int = 100_000,
         more: str = "",
@@ -125,6 +130,8 @@ class World:
         """Configure a new account and create its topics; the exchange never closes for it."""
         name = account_name(name or f"a{uuid4().hex[:10]}")
         ledger = f'ledger = "{self.directory / name}.jsonl"' if mode == "SIMULATED" else ""
+        if tuning is None:
+            tuning = ROOMY if clock == "historical" else SHORT
         off = [] if clock == "historical" else ["trading_hours"]
         off += ["order_rate"] if ANY_NUMBER_OF_ORDERS in limits else []
         self.accounts[name] = f"""

@@ -38,7 +38,7 @@ broker_account_number = "PA1"
 trading_url = "{alpaca.url}"
 data_url = "{alpaca.url}"
 stream_url = "{alpaca.stream_url}"
-http_deadline_ms = 500
+http_deadline_ms = 2000
 """
     )
     variable = "DISPATCHER__ACCOUNTS__PAPER__ALPACA__"

@@ -30,6 +30,9 @@ submit_window_ms = 600
 answer_within_ms = 1600
 reconcile_interval_ms = 3000
 """
+HTTP_DEADLINE_MS: Final = 400
+"""Less than the longest delay of an answer; with the window it is less than the time to answer."""
+
 LIFE_S: Final = 10.0
 """How long a life may go on that does not come to the window it is to die in."""
 
@@ -90,7 +93,9 @@ def storm(world: World, alpaca: AlpacaControl, seed: int, numbers: Sequence[int]
 
 def _prepared(desk: Desk, seed: int, number: int) -> Run:
     chance = random.Random(f"{seed}-{number}")  # noqa: S311 -- repeatable, not secret
-    account = desk.open_account(tuning=TUNING, limits=ANY_NUMBER_OF_ORDERS)
+    account = desk.open_account(
+        tuning=TUNING, limits=ANY_NUMBER_OF_ORDERS, http_deadline_ms=HTTP_DEADLINE_MS
+    )
     theirs = desk.numbers[account]
     planned = plan(chance, account, theirs, RECOMMENDATIONS)
     for fault in planned.faults:
