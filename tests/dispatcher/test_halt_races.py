@@ -210,6 +210,7 @@ def test_no_post_starts_after_the_acknowledgement_of_a_halt(
     assert set(ends(events).values()) == {1}
     assert world.state(account).unresolved() == ()
     orders = [order for _, order in watch.posts]
+    assert orders
     at_the_broker = [order.client_order_id for order in world.ledger(account)]
     assert len(at_the_broker) == len(set(at_the_broker))
     assert set(orders) <= set(at_the_broker)
