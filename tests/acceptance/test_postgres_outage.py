@@ -111,3 +111,4 @@ def _await(there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not there():
         assert time.monotonic() < deadline
+        threading.Event().wait(0.02)

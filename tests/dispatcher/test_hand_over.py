@@ -204,6 +204,7 @@ def _await_said(running: Running, word: str) -> None:
     while word not in running.said():
         assert running.process.poll() is None, running.said()
         assert time.monotonic() < deadline, running.said()
+        threading.Event().wait(0.02)
 
 
 def _claimed_at(running: Running, number: int) -> float:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from threading import Event
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ def until(there: Callable[[], Any]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not there():
         assert time.monotonic() < deadline
+        Event().wait(0.02)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Who sits at an account, who stands by, and what waits."""
 
 import time
+from threading import Event
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -23,6 +24,7 @@ def _seat_when(world: World, account: AccountName, members: int) -> Seat:
         ):
             return seat
         assert time.monotonic() < deadline, seat
+        Event().wait(0.02)
 
 
 def test_nobody_sits_where_nobody_runs(world: World) -> None:

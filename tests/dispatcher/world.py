@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Final
 from uuid import uuid4
 
@@ -272,6 +273,7 @@ dsn = "{self.services.postgres_dsn}"
                 well = running.end_awaited or running.process.poll() in (None, 0, 8, -9)
                 assert well, running.said()
             assert time.monotonic() < deadline, [type(event).__name__ for event in events]
+            Event().wait(0.02)
         return events
 
     def close(self) -> None:

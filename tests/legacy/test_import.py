@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -53,6 +54,7 @@ def configured(world: World) -> AccountName:
     deadline = time.monotonic() + TIMEOUT_S
     while missing := check_topics(world.cluster, [name], development=True):
         assert time.monotonic() < deadline, missing
+        Event().wait(0.02)
     return name
 
 
@@ -262,6 +264,7 @@ def await_seat(world: World, account: AccountName, dispatcher: Running) -> None:
         holder.client_id
     ):
         assert dispatcher.process.poll() is None, dispatcher.said()
+        Event().wait(0.02)
 
 
 def test_a_running_dispatcher_keeps_its_seat_and_the_import_is_refused(
@@ -290,6 +293,7 @@ def test_a_dispatcher_that_starts_meanwhile_waits_until_all_is_imported(
             started.append(world.start(account))
             while not seat_of(world.cluster, account).standbys:
                 assert started[0].process.poll() is None, started[0].said()
+                Event().wait(0.02)
 
     _, done = imported(world, dsn, all_into(account), start_one)
     world.await_log(account, lambda events: isinstance(events[-1], DispatcherStarted))

@@ -49,7 +49,7 @@ def ask(connection: psycopg.Connection[Any], query: str) -> Any:  # noqa: ANN401
 
 def await_sql(connection: psycopg.Connection[Any], condition: str) -> None:
     while not ask(connection, condition):
-        pass
+        Event().wait(0.02)
 
 
 def test_a_deadlock_with_somebody_else_s_transaction_parks_nothing_and_the_batch_goes_on(

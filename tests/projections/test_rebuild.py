@@ -560,6 +560,7 @@ def await_standstill(world: World, process: "subprocess.Popen[bytes]") -> None:
     with psycopg.connect(world.database, autocommit=True) as watcher:
         while watcher.execute(waiting.encode()).fetchone() == (0,):
             assert process.poll() is None
+            Event().wait(0.02)
 
 
 def test_a_log_of_one_account_alone_is_enough(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from multiprocessing import active_children
-from threading import Thread
+from threading import Event, Thread
 
 import psycopg
 import pytest
@@ -86,13 +86,13 @@ def kill_one_at_work(dsn: str) -> None:
     with psycopg.connect(dsn) as holder, psycopg.connect(dsn, autocommit=True) as watcher:
         there = "SELECT to_regclass(%s) IS NOT NULL"
         while watcher.execute(there, (LOCKED,)).fetchone() != (True,):
-            pass
+            Event().wait(0.001)  # it has to be locked before it is loaded
         holder.execute(f"LOCK TABLE {LOCKED} IN ACCESS EXCLUSIVE MODE".encode())
         waits = """
             SELECT count(*) > 0 FROM pg_locks
             WHERE relation = %s::REGCLASS AND NOT granted
         """
         while watcher.execute(waits, (LOCKED,)).fetchone() != (True,):
-            pass
+            Event().wait(0.02)
         active_children()[0].kill()
         holder.rollback()

@@ -1,6 +1,7 @@
 """Two projectors share the accounts' logs; one is killed, the other takes all of them over."""
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -52,6 +53,7 @@ def test_a_second_projector_shares_the_logs_and_takes_over_those_of_one_that_was
         while not (len(shares := logs_of_each_member(world)) == 2 and min(shares) > 0):
             assert one.poll() is None
             assert two.poll() is None
+            Event().wait(0.02)
         assert sum(shares) == len(ACCOUNTS)
         for log in stories:
             world.write(log, log.events[2 * PER_ROUND : 4 * PER_ROUND])

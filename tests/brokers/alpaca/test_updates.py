@@ -60,6 +60,7 @@ def until(there: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not there():
         assert time.monotonic() < deadline
+        Event().wait(0.02)
 
 
 def test_a_stream_that_is_closed_at_once_ends_though_nobody_can_be_reached(clock: Clock) -> None:
