@@ -26,7 +26,7 @@ is none."""
 HTTP_DEADLINE_MS: Final = 1500
 """Of each request; what is slower on a busy machine is an order whose outcome is unknown."""
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 120.0
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ SIDE_BY_SIDE: Final = 20
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261124"))
 
 
-@pytest.mark.timeout(2 * 3600 if SWEEP else 300)
+@pytest.mark.timeout(2 * 3600 if SWEEP else 900)
 def test_no_order_is_sent_twice_and_none_is_lost_in_a_storm_of_faults_and_crashes(
     services: Services, codec: Codec, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ from tests.builders import a_recommendation
 from tests.dispatcher.held_dispatcher import Hold, Trouble, main
 from tests.services import Services
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 
 SHORT: Final = "session_timeout_ms = 1500\nsubmit_window_ms = 1000"
 """Whoever is killed has a successor soon."""

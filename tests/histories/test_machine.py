@@ -27,7 +27,7 @@ KINDS: Final = {
 """What has to happen in these histories, each at least so often: else they prove nothing."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_limits_hold_whatever_happens() -> None:
     """The seed stands at the head of every run's output, so that a failure can be replayed."""
     Trading.happened.clear()

@@ -24,7 +24,7 @@ from migrations.apply import migrate
 from tests.projections.story import Log
 from tests.services import Services
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @dataclass

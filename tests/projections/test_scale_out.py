@@ -39,7 +39,6 @@ def logs_of_each_member(world: World) -> list[int]:
     ]
 
 
-@pytest.mark.timeout(180)
 def test_a_second_projector_shares_the_logs_and_takes_over_those_of_one_that_was_killed(
     world: World, services: Services, tmp_path: Path
 ) -> None:
