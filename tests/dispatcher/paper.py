@@ -101,6 +101,7 @@ http_deadline_ms = {http_deadline_ms}
         finally:
             stop.set()
             thread.join(PATIENCE_S)
+        assert not thread.is_alive()
         if failures:
             raise failures[0]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from structlog.testing import capture_logs
@@ -187,7 +187,7 @@ def test_a_new_accounts_seat_that_cannot_be_taken_at_once_is_taken_later(
     world.publish(fresh_advice(1))
 
     # when
-    run_dispatcher(load_settings(world.config, {}), account, until_caught_up=True)
+    run_dispatcher(load_settings(world.config, {}), account, until_caught_up=True, stop=Event())
 
     # then
     assert ends(world.log(account)) == {1: 1}

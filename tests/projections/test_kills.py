@@ -55,33 +55,35 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
     order = [VICTIMS[turn % len(VICTIMS)] for turn in range(KILLS)]
     chance.shuffle(order)
     projector = project(world, breakable, tmp_path)
-    for turn, victim in enumerate(order):
-        # anywhere in the work: right behind an append, or after some of its rows are there
-        midst = chance.randrange(PER_ROUND // 2)
-        writer = Writer(world, turn, midst)
-        writer.start()
-        written = writer.await_executions(midst)
-        if chance.random() < 0.5:
-            await_executed(world, PER_ROUND * turn + chance.randrange(written + 1), projector)
-        assert writer.is_alive()
-        writer.go_on()
-        match victim:
-            case "projector":
-                projector.kill()
-                projector.wait(30)
-                projector = project(world, breakable, tmp_path)
-            case "backend":
-                kill_backend(world.database)
-            case "postgres" | "kafka":
-                servers.kill(directory, victim)
-                servers.start(directory, victim)
-        writer.join()
-        assert writer.error is None
-        if victim == "kafka":
-            writer.tell_again()
-    await_executed(world, PER_ROUND * KILLS, projector)
-    projector.kill()
-    projector.wait(30)
+    try:
+        for turn, victim in enumerate(order):
+            # anywhere in the work: right behind an append, or after some of its rows are there
+            midst = chance.randrange(PER_ROUND // 2)
+            writer = Writer(world, turn, midst)
+            writer.start()
+            written = writer.await_executions(midst)
+            if chance.random() < 0.5:
+                await_executed(world, PER_ROUND * turn + chance.randrange(written + 1), projector)
+            assert writer.is_alive()
+            writer.go_on()
+            match victim:
+                case "projector":
+                    projector.kill()
+                    projector.wait(30)
+                    projector = project(world, breakable, tmp_path)
+                case "backend":
+                    kill_backend(world.database)
+                case "postgres" | "kafka":
+                    servers.kill(directory, victim)
+                    servers.start(directory, victim)
+            writer.join()
+            assert writer.error is None
+            if victim == "kafka":
+                writer.tell_again()
+        await_executed(world, PER_ROUND * KILLS, projector)
+    finally:
+        projector.kill()
+        projector.wait(30)
     world.catch_up()
 
     found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
