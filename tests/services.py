@@ -6,7 +6,7 @@ From the environment if it names them, else from a Docker engine, else from `sta
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,9 @@ from stack.up import start, stop
 KAFKA_IMAGE = "docker.io/apache/kafka:4.4.0"
 REGISTRY_IMAGE = "docker.io/apicurio/apicurio-registry:3.3.3"
 POSTGRES_IMAGE = "docker.io/library/postgres:18"
+
+TRIES = 3
+"""To start services, before every test that wants them fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,26 @@ class Kind(StrEnum):
 @contextmanager
 def ready_services(kind: Kind, directory: Path) -> Iterator[Services]:
     """Yield running services with every schema registered; what is started, in `directory`."""
-    find = {Kind.OFFERED: _offered, Kind.BREAKABLE: _own}[kind]
-    with find(directory) as services:
-        register(services.registry_url)
-        yield services
+    with ExitStack() as running:
+        yield _started(kind, directory, running)
+
+
+def _started(kind: Kind, directory: Path, running: ExitStack) -> Services:
+    """Start them anew, elsewhere, where a start fails: one that fails would fail every test."""
+    find, number = {Kind.OFFERED: _offered, Kind.BREAKABLE: _own}[kind], 0
+    while True:
+        number += 1
+        with ExitStack() as this_time:
+            try:
+                home = directory.with_name(f"{directory.name}-{number}")
+                services = this_time.enter_context(find(home))
+                register(services.registry_url)
+            except Exception:
+                if number == TRIES:
+                    raise
+                continue
+            running.enter_context(this_time.pop_all())
+            return services
 
 
 @contextmanager
@@ -59,8 +78,8 @@ def _offered(directory: Path) -> Iterator[Services]:
 
 @contextmanager
 def _own(directory: Path) -> Iterator[Services]:
-    addresses = start(directory)
-    try:
+    try:  # what a start that fails has started by then stays up
+        addresses = start(directory)
         yield Services(
             addresses.bootstrap_servers, addresses.registry_url, addresses.postgres_dsn, directory
         )
