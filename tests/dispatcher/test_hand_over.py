@@ -75,7 +75,7 @@ def test_a_standby_decides_as_soon_as_the_incumbent_is_told_to_stop(
     world: World, record_property: Callable[[str, object], None]
 ) -> None:
     # given: an incumbent that has decided, and a standby that folds on
-    account = world.open_account()
+    account = world.open_account(tuning="")
     incumbent = world.start(account)
     world.publish(fresh_advice(1))
     world.await_ends(account, 1)
@@ -125,7 +125,7 @@ def test_a_standby_of_a_historical_run_goes_on_in_the_same_history(world: World)
 
 def test_a_revision_that_crashes_in_its_checks_never_disturbs_the_incumbent(world: World) -> None:
     # given
-    account = world.open_account()
+    account = world.open_account(tuning="")
     incumbent = world.start(account)
     world.publish(fresh_advice(1))
     world.await_ends(account, 1)

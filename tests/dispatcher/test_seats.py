@@ -35,7 +35,7 @@ def test_nobody_sits_where_nobody_runs(world: World) -> None:
 
 
 def test_the_incumbent_has_the_seat_and_the_standby_takes_it(world: World) -> None:
-    account = world.open_account()
+    account = world.open_account(tuning="")
     first = world.start(account)
     incumbent = _seat_when(world, account, 1).holder
     assert incumbent is not None

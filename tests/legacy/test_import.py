@@ -48,9 +48,9 @@ MakeDatabase = Callable[..., str]
 TIMEOUT_S = 60
 
 
-def configured(world: World) -> AccountName:
+def configured(world: World, tuning: str | None = None) -> AccountName:
     """An account with its topics, which a Kafka under load shows a moment after it made them."""
-    name = world.open_account()
+    name = world.open_account(tuning=tuning)
     deadline = time.monotonic() + TIMEOUT_S
     while missing := check_topics(world.cluster, [name], development=True):
         assert time.monotonic() < deadline, missing
@@ -58,9 +58,9 @@ def configured(world: World) -> AccountName:
     return name
 
 
-def opened(world: World) -> AccountName:
+def opened(world: World, tuning: str | None = None) -> AccountName:
     """An account whose log holds its opening, as its dispatcher writes it, and nothing else."""
-    name = configured(world)
+    name = configured(world, tuning)
     settings = settings_of(world)
     author = Author(account=name, run_id=uuid4(), config_hash="config", build="build")
     opening = account_opened(author, settings.account(name), SystemClock().now(), first_offset=0)
@@ -270,7 +270,8 @@ def await_seat(world: World, account: AccountName, dispatcher: Running) -> None:
 def test_a_running_dispatcher_keeps_its_seat_and_the_import_is_refused(
     world: World, make_database: MakeDatabase
 ) -> None:
-    dsn, account, other = old_ledger_of(make_database), opened(world), opened(world)
+    # the usual session: it must not be lost because the machine is busy
+    dsn, account, other = old_ledger_of(make_database), opened(world, ""), opened(world)
     dispatcher = world.start(account)
     await_seat(world, account, dispatcher)
     decisions = Decisions(accounts={"large-default": other}, unnamed=account)
