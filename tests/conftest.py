@@ -47,7 +47,14 @@ from tests.dispatcher.world import World
 from tests.parallel import Scheduling, SharedServices, ask, dear_first
 from tests.services import Kind, Services, ready_services
 
-hypothesis_settings.register_profile("project", deadline=None, print_blob=True)
+# The same examples in each run, others in each sweep: what fails in one fails again in the next.
+hypothesis_settings.register_profile(
+    "project",
+    deadline=None,
+    print_blob=True,
+    derandomize=not os.environ.get("DISPATCHER_TEST_SWEEP"),
+    database=None,
+)
 hypothesis_settings.load_profile("project")
 
 # structlog's own way to show an exception, with the locals of every frame, takes it 4 s for each.
