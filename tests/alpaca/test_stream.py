@@ -136,7 +136,7 @@ def test_a_fill_may_be_told_before_the_order_is_answered(
     client.alpaca.fault("hang", accepts=True)
 
     with pytest.raises(requests.Timeout):
-        client.send("POST", "/v2/orders", json=order_body(), timeout_s=0.3)
+        client.send("POST", "/v2/orders", json=order_body(), timeout_s=1.5)
 
     assert events(socket, 2) == ["new", "fill"]
 

@@ -331,7 +331,7 @@ def test_what_waits_and_what_was_refused_is_worth_a_look(settings: Settings) -> 
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "verdict"), [(0, Verdict.OK), (1.5, Verdict.WARN), (-1.5, Verdict.WARN)]
+    ("ahead_s", "verdict"), [(0, Verdict.OK), (2.5, Verdict.WARN), (-2.5, Verdict.WARN)]
 )
 def test_a_clock_that_is_off_by_more_than_half_a_second_is_worth_a_look(
     database: str, ahead_s: float, verdict: Verdict

@@ -136,7 +136,7 @@ def test_an_order_whose_handshake_fails_was_never_sent(
     greeting: Greeting | None, certificate: Path
 ) -> None:
     with opened(greeting or secured(certificate)) as door:
-        broker, way = broker_at(door.url, deadline_s=0.5)
+        broker, way = broker_at(door.url, deadline_s=1.5)
         with pytest.raises(OrderNotAccepted, match="no connection: the handshake failed: "):
             broker.submit(a_request())
         way.close()

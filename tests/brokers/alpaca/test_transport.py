@@ -192,7 +192,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_broker_that_says_nothing_is_given_up_and_its_order_unknown(silent: str) -> None:
-    broker, way = broker_at(silent, deadline_s=0.2)
+    broker, way = broker_at(silent, deadline_s=1.5)
 
     with pytest.raises(OrderOutcomeUnclear):
         broker.submit(a_request())
@@ -223,7 +223,7 @@ def dribble(first: bytes, last: bytes) -> Answer:
 )
 def test_an_answer_that_dribbles_in_is_given_up_in_time(answer: Answer) -> None:
     with answering(answer) as wire:
-        broker, way = broker_at(wire.url, deadline_s=0.3)
+        broker, way = broker_at(wire.url, deadline_s=1.5)
         with pytest.raises(OrderOutcomeUnclear, match="in time"):
             broker.submit(a_request())
         way.close()
@@ -336,7 +336,7 @@ def test_what_filled_is_told_by_its_cumulative_quantity() -> None:
 
 
 def test_no_error_shows_the_secret(silent: str) -> None:
-    _, way = broker_at(silent, deadline_s=0.2)
+    _, way = broker_at(silent, deadline_s=1.5)
 
     reply = way.send("GET", "/v2/account")
     way.close()
@@ -401,7 +401,7 @@ def test_the_switch_closes_none_of_the_ways_that_are_open_without_it() -> None:
 def test_how_a_request_broke_is_told_in_words(
     alpaca: AlpacaControl, fault: Literal["hang", "reset", "close"], words: str
 ) -> None:
-    _, way = broker_at(alpaca.url, deadline_s=0.3)
+    _, way = broker_at(alpaca.url, deadline_s=1.5)
     alpaca.fault(fault, method="GET", path="/v2/account")
 
     reply = way.send("GET", "/v2/account")
