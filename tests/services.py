@@ -1,6 +1,7 @@
 """The real Kafka, registry and PostgreSQL that tests run against, wherever they come from.
 
-From the environment if it names them, else from a Docker engine, else from `stack/`.
+From the environment if it names them, else from `stack/`, or from a Docker engine where
+DISPATCHER_TEST_DOCKER=1 says so.
 """
 
 import os
@@ -68,7 +69,7 @@ def _started(kind: Kind, directory: Path, running: ExitStack) -> Services:
 def _offered(directory: Path) -> Iterator[Services]:
     if named := _from_environment():
         yield named
-    elif _docker_runs():
+    elif os.environ.get("DISPATCHER_TEST_DOCKER") == "1":
         with _from_docker() as services:
             yield services
     else:
@@ -98,29 +99,9 @@ def _from_environment() -> Services | None:
     return Services(kafka, registry, postgres)
 
 
-def _docker_runs() -> bool:
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if host.startswith("unix://") and not _listens(host.removeprefix("unix://")):
-        return False  # the docker package would leave a socket open in finding that out
-    import docker  # noqa: PLC0415 -- slow to import, needed only to ask
-
-    client = docker.DockerClient.from_env(version="1.41", timeout=5)
-    try:
-        return bool(client.ping())
-    except docker.errors.DockerException:
-        return False
-    finally:
-        client.close()
-
-
-def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
-
-
 @contextmanager
 def _from_docker() -> Iterator[Services]:
-    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 -- as above
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 -- needed there alone
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
     port = _free_port()
@@ -140,6 +121,7 @@ def _from_docker() -> Iterator[Services]:
         .with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
         .with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
         .with_env("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+        .with_env("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "1000")
         .with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
         .waiting_for(LogMessageWaitStrategy("Kafka Server started"))
     )
@@ -153,6 +135,11 @@ def _from_docker() -> Iterator[Services]:
         .with_exposed_ports(5432)
         .with_env("POSTGRES_USER", "dispatcher")
         .with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
+        .with_env(
+            "POSTGRES_INITDB_ARGS",
+            "--encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8",
+        )
+        .with_command("postgres -c max_connections=200")
         .waiting_for(LogMessageWaitStrategy("listening on IPv4"))
     )
     with kafka, registry, postgres:
