@@ -13,11 +13,20 @@ from cli.context import checked_codec, settings_from
 from cli.output import AsJson, Config, moment, print_json, progress, say
 from cli.who import who
 from consumers.clock import SystemClock
-from consumers.commands import AnswerReader, Obeyed, issue, new_command, with_state
+from consumers.cluster import Cluster
+from consumers.commands import (
+    AnswerReader,
+    NowhereToTell,
+    Obeyed,
+    issue,
+    new_command,
+    with_state,
+)
 from consumers.errors import DispatcherError, Refused, ServiceUnreachable
 from consumers.settings import Settings
 from events.account import CommandRefused
 from events.catalog import LOG_EVENTS
+from events.codec import Codec
 from events.command import CommandIssued, CommandKind
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -104,30 +113,35 @@ def _command(kind: CommandKind, expires: str) -> Command:
             for one in names
         ]
         try:
-            obeyed = _obeyed(settings, wishes, wait=wait)
+            obeyed, untold = _obeyed(settings, wishes, wait=wait)
         except ServiceUnreachable as error:
             raise ServiceUnreachable(f"{error}{_without_kafka(kind, settings)}") from error
-        _tell(obeyed, waited=wait, one=name is not None, as_json=as_json)
+        if untold is not None and not obeyed:
+            raise untold
+        _tell(obeyed, untold, waited=wait, one=name is not None, as_json=as_json)
 
     return command
 
 
-def _obeyed(settings: Settings, wishes: list[CommandIssued], *, wait: bool) -> list[Obeyed]:
+def _obeyed(
+    settings: Settings, wishes: list[CommandIssued], *, wait: bool
+) -> tuple[list[Obeyed], NowhereToTell | None]:
+    """Return what came of those wishes that could be told, and of which that is not so."""
     cluster = settings.kafka.cluster
     if not wait:
-        issue(cluster, checked_codec(settings, [CommandIssued]), wishes)
-        return [Obeyed(command=wish, answer=None, dispatchers=0) for wish in wishes]
+        told, untold = _issued(cluster, checked_codec(settings, [CommandIssued]), wishes)
+        return [Obeyed(command=wish, answer=None, dispatchers=0) for wish in told], untold
     codec = checked_codec(settings, [CommandIssued, *LOG_EVENTS])
     accounts = [settings.account(wish.account_name).account for wish in wishes]
     reader = AnswerReader(cluster, codec, accounts)
     try:
-        issue(cluster, codec, wishes)
-        answers = reader.await_answers(wishes)
+        told, untold = _issued(cluster, codec, wishes)
+        answers = reader.await_answers(told)
     finally:
         reader.close()
     found: list[Obeyed] = []
     with progress("reading") as bar:
-        for wish in wishes:
+        for wish in told:
             answer = answers[wish.command_id]
             if isinstance(answer, int):
                 found.append(Obeyed(command=wish, answer=None, dispatchers=answer))
@@ -135,10 +149,28 @@ def _obeyed(settings: Settings, wishes: list[CommandIssued], *, wait: bool) -> l
                 obeyed = with_state(cluster, codec, wish, answer, bar.show)
                 behind = reader.next_offsets.get(answer.envelope.event_id)
                 found.append(replace(obeyed, next_offset=behind))
-    return found
+    return found, untold
 
 
-def _tell(obeyed: list[Obeyed], *, waited: bool, one: bool, as_json: bool) -> None:
+def _issued(
+    cluster: Cluster, codec: Codec, wishes: list[CommandIssued]
+) -> tuple[list[CommandIssued], NowhereToTell | None]:
+    """Tell all that can be told: an account that was never set up keeps no other from its halt."""
+    try:
+        issue(cluster, codec, wishes)
+    except NowhereToTell as error:
+        return [wish for wish in wishes if wish.account_name not in error.accounts], error
+    return wishes, None
+
+
+def _tell(
+    obeyed: list[Obeyed],
+    untold: NowhereToTell | None,
+    *,
+    waited: bool,
+    one: bool,
+    as_json: bool,
+) -> None:
     if as_json:
         told = [obeyed_as_json(each) for each in obeyed]
         print_json(told[0] if one else told)
@@ -151,7 +183,11 @@ def _tell(obeyed: list[Obeyed], *, waited: bool, one: bool, as_json: bool) -> No
             )
     else:
         print_obeyed(obeyed, in_full=one)
-    faults = [fault for each in obeyed if waited and (fault := _fault(each)) is not None]
+    faults: list[DispatcherError] = [
+        fault for each in obeyed if waited and (fault := _fault(each)) is not None
+    ]
+    if untold is not None:
+        faults.append(untold)
     if faults:
         # Not to know is worse than to be refused.
         raise min(faults, key=lambda fault: fault.exit_code)

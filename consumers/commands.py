@@ -1,9 +1,10 @@
 """Operators' commands: appended for good, then the account's answer awaited on its own log."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from consumers.cluster import Cluster
 from consumers.dispatcher.log_reader import AccountLog
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.kafka import admin_client, consume_batch, consumer_config, offset_of, unreachable
-from consumers.offsets import described, watermarks
+from consumers.offsets import bounds_if_there, described
 from events import roles
 from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
 from events.catalog import LogEvent
@@ -73,11 +74,22 @@ def new_command(
     )
 
 
+class NowhereToTell(ConfigurationError):  # noqa: N818 -- says what is the matter
+    """Some accounts have no topic of commands: `accounts`. All others have theirs for good."""
+
+    def __init__(self, accounts: Collection[str]) -> None:
+        super().__init__(
+            f"{', '.join(sorted(accounts))}: the topic of commands does not exist, nothing was "
+            "told: run `dispatcher topics apply`"
+        )
+        self.accounts: Final = frozenset(accounts)
+
+
 def issue(cluster: Cluster, codec: Codec, commands: Iterable[CommandIssued]) -> None:
     """Append `commands`, each to its account's topic, and wait until Kafka has them for good.
 
     Raises:
-        ConfigurationError: An account's topic does not exist.
+        NowhereToTell: An account's topic does not exist; the others' commands are there.
         ServiceUnreachable: Kafka did not acknowledge them all: send them again.
     """
     producer = Producer(
@@ -89,29 +101,34 @@ def issue(cluster: Cluster, codec: Codec, commands: Iterable[CommandIssued]) -> 
             "linger.ms": 0,
             "message.timeout.ms": _DELIVERY_TIMEOUT_MS,
             "allow.auto.create.topics": False,
+            # A topic that is not there is found out before its command's time is up.
+            "topic.metadata.propagation.max.ms": _DELIVERY_TIMEOUT_MS // 5,
             "log_level": 0,
         }
     )
     faults: list[KafkaError] = []
+    nowhere: list[str] = []
 
-    def delivered(error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
+    def delivered(account: str, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            return
+        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 -- a public code that starts with an underscore
+            nowhere.append(account)
+        else:
             faults.append(error)
 
     for command in commands:
-        topic = cluster.topic(commands_of(AccountName(command.account_name)).name)
+        account = command.account_name
+        topic = cluster.topic(commands_of(AccountName(account)).name)
         producer.produce(
-            topic, codec.encode(command), command.account_name.encode(), on_delivery=delivered
+            topic, codec.encode(command), account.encode(), on_delivery=partial(delivered, account)
         )
     undelivered = producer.flush(_DELIVERY_TIMEOUT_MS / 1000 + 1)
-    for error in faults:
-        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 -- a public code that starts with an underscore
-            raise ConfigurationError(
-                "an account's topic of commands does not exist: run `dispatcher topics apply`"
-            )
     if faults or undelivered:
         why = faults[0].str() if faults else "no answer in time"
         raise ServiceUnreachable(f"Kafka has not acknowledged every command ({why})")
+    if nowhere:
+        raise NowhereToTell(nowhere)
 
 
 class AnswerReader:
@@ -121,7 +138,7 @@ class AnswerReader:
     """
 
     def __init__(self, cluster: Cluster, codec: Codec, accounts: Iterable[AccountName]) -> None:
-        """Stand at the end of each log: to be made before the commands are issued.
+        """Stand at the end of each log that there is: to be made before the commands are issued.
 
         Raises:
             ServiceUnreachable: Kafka does not answer.
@@ -130,9 +147,12 @@ class AnswerReader:
         self._cluster = cluster
         self._codec = codec
         self._consumer = _reader(cluster)
-        topics = [cluster.topic(log_of(account).name) for account in accounts]
+        ends = {
+            topic: bounds_if_there(self._consumer, topic)
+            for topic in (cluster.topic(log_of(account).name) for account in accounts)
+        }
         self._consumer.assign(
-            [TopicPartition(name, 0, watermarks(self._consumer, name)[1]) for name in topics]
+            [TopicPartition(topic, 0, end[1]) for topic, end in ends.items() if end is not None]
         )
 
     def close(self) -> None:

@@ -76,6 +76,17 @@ def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int,
         raise unreachable(error) from error
 
 
+def bounds_if_there(consumer: Consumer, topic: str) -> tuple[int, int] | None:
+    """Return what `watermarks` does, None where there is no such topic; errors likewise."""
+    try:
+        return watermarks(consumer, topic)
+    except ServiceUnreachable as error:
+        cause = error.__cause__
+        if isinstance(cause, KafkaException) and cause.args[0].code() in _UNKNOWN:
+            return None
+        raise
+
+
 def offsets_since(consumer: Consumer, moments_ms: dict[Place, int]) -> dict[Place, int | None]:
     """Return each partition's first offset that was written at its moment (Unix ms) or later.
 

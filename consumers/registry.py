@@ -188,8 +188,11 @@ class _Registry:
         found = self._ask(lambda: self._client.get_schema(schema_id))
         if found is None or found.schema_str is None:
             return None
-        schema: Json = json.loads(found.schema_str)
-        return schema
+        try:
+            schema = json.loads(found.schema_str)
+        except ValueError:  # Protobuf, say: whatever has it for a schema is no event of ours
+            return {}
+        return schema if isinstance(schema, dict) else {"type": schema}
 
     def register(self, subject: str, schema: Json) -> Registered:
         self._ask(lambda: self._client.set_compatibility(subject, COMPATIBILITY))

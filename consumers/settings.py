@@ -1,6 +1,5 @@
 """What `dispatcher.toml` may say: every key with its type; nothing is guessed or replaced."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,7 +10,7 @@ from consumers.cluster import Cluster
 from consumers.errors import ConfigurationError, NotFoundError
 from consumers.settings_account import AccountSettings
 from consumers.settings_source import chosen_file, explain, read_tree
-from consumers.settings_values import Table, Text, all_different
+from consumers.settings_values import Table, Text, all_different, require_connection_string
 
 
 class KafkaSettings(Table):
@@ -38,12 +37,7 @@ class RegistrySettings(Table):
 
 
 def _connection_string(dsn: SecretStr) -> SecretStr:
-    """Refuse here what PostgreSQL's library would repeat, password and all, where it is used."""
-    said = dsn.get_secret_value()
-    if not re.match(r"postgres(ql)?://|\s*\w+\s*=", said):
-        raise ValueError("is no connection string: write it as postgresql://user@host:port/name")
-    if re.match(r"\w+://[^/?]*@[^/?]*@", said):  # the rest of the password would be the host
-        raise ValueError("has more than one @ before its host: write one in a password as %40")
+    require_connection_string(dsn.get_secret_value())
     return dsn
 
 

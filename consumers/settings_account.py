@@ -45,7 +45,7 @@ class TuningSettings(Table):
 
     submit_window_ms: Annotated[Whole, Field(gt=0)] = 3_000
     answer_within_ms: Annotated[Whole, Field(gt=0)] = 13_000
-    session_timeout_ms: Annotated[Whole, Field(ge=1_000)] = 6_000
+    session_timeout_ms: Annotated[Whole, Field(ge=1_000, le=10_000)] = 6_000
     transaction_timeout_ms: Annotated[Whole, Field(ge=1_000, le=60_000)] = 10_000
     poll_timeout_ms: Annotated[Whole, Field(gt=0, le=5_000)] = 50
     drain_timeout_ms: Annotated[Whole, Field(gt=0)] = 10_000

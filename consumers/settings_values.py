@@ -75,15 +75,30 @@ def _dollars(value: Decimal) -> Decimal:
     return value
 
 
+_A_START: Final = 'must be "latest", "earliest" or a time such as 2026-01-31T09:30:00-05:00'
+
+
 def _time_from_text(value: object) -> object:
     if isinstance(value, str) and value not in ("latest", "earliest"):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            raise ValueError(
-                'must be "latest", "earliest" or a time such as 2026-01-31T09:30:00-05:00'
-            ) from None
+            raise ValueError(_A_START) from None
+    if not isinstance(value, str | datetime):  # a number would be taken for seconds since 1970
+        raise ValueError(_A_START)  # noqa: TRY004 -- pydantic collects ValueErrors
     return value
+
+
+def require_connection_string(text: str) -> None:
+    """Refuse what PostgreSQL's library would repeat, password and all, where it is used.
+
+    Raises:
+        ValueError: Why `text` is none, without a word of it.
+    """
+    if not re.match(r"postgres(ql)?://|\s*\w+\s*=", text):
+        raise ValueError("is no connection string: write it as postgresql://user@host:port/name")
+    if re.match(r"\w+://[^/?]*@[^/?]*@", text):  # the rest of the password would be the host
+        raise ValueError("has more than one @ before its host: write one in a password as %40")
 
 
 def _clock_time(value: object) -> object:

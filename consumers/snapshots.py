@@ -6,14 +6,14 @@ Always disposable: whatever is odd about one costs time, never the truth.
 from hashlib import sha256
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from accounts.snapshot import dump, load
 from accounts.state import AccountState
 from consumers.errors import ConfigurationError, ServiceUnreachable
 from consumers.evolve_code import evolve_code
 from consumers.kafka import consume_batch, offset_of
-from consumers.offsets import watermarks
+from consumers.offsets import bounds_if_there
 from events.account import AccountOpened
 from events.codec import Codec, Undecodable, expect
 from events.identifiers import AccountName
@@ -111,7 +111,7 @@ def newest_snapshot(
 
 
 def _newest_value(consumer: Consumer, topic: str, key: bytes) -> bytes | None:
-    low, stop = _bounds(consumer, topic)
+    low, stop = bounds_if_there(consumer, topic) or (0, 0)
     reach = _FIRST_REACH
     while stop > low:
         start = max(low, stop - reach)
@@ -120,16 +120,6 @@ def _newest_value(consumer: Consumer, topic: str, key: bytes) -> bytes | None:
             return found
         stop, reach = start, reach * _REACH_FACTOR
     return None
-
-
-def _bounds(consumer: Consumer, topic: str) -> tuple[int, int]:
-    try:
-        return watermarks(consumer, topic)
-    except ServiceUnreachable as error:
-        cause = error.__cause__
-        if isinstance(cause, KafkaException) and cause.args[0].code() in _NO_TOPIC:
-            return 0, 0
-        raise
 
 
 def _last_of(consumer: Consumer, start: TopicPartition, stop: int, key: bytes) -> bytes | None:
@@ -152,12 +142,3 @@ def _last_of(consumer: Consumer, start: TopicPartition, stop: int, key: bytes) -
 
 def _checksum(text: str) -> str:
     return sha256(text.encode()).hexdigest()
-
-
-_NO_TOPIC: Final = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 -- public codes that start with an underscore
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 -- as above
-    }
-)

@@ -39,7 +39,7 @@ class SchemaSource(Protocol):
         ...
 
     def schema_of(self, schema_id: int) -> Json | None:
-        """Return the schema of an id, or None when no such id exists.
+        """Return the schema of an id, or None when no such id exists; no record: no event.
 
         Raises whatever says that the registry cannot answer: that is not the bytes' fault.
         """
@@ -164,16 +164,24 @@ class Codec:
         schema = self._source.schema_of(schema_id)
         if schema is None:
             raise Undecodable(f"schema id {schema_id} is not in the registry")
+        if schema.get("type") != "record":
+            raise Undecodable(f"schema id {schema_id} is no record of Avro")
         name = f"{schema.get('namespace')}.{schema.get('name')}"
         event_type = _BY_NAME.get(name)
         if event_type is None:
             raise Undecodable(f"schema id {schema_id} is {name}, which is no event of ours")
-        plan = _Plan(
-            event_type,
-            parse_schema(bare(schema)),
-            record_reader(event_type, schema),
-            None if self._gates is None else brief_reader(event_type, schema, self._gates),
-        )
+        try:
+            plan = _Plan(
+                event_type,
+                parse_schema(bare(schema)),
+                record_reader(event_type, schema),
+                None if self._gates is None else brief_reader(event_type, schema, self._gates),
+            )
+        except Exception as error:  # somebody else's schema raises anything at all
+            raise Undecodable(
+                f"schema id {schema_id} is no {event_type.__name__} that this build can read: "
+                f"{type(error).__name__}: {error}"
+            ) from error
         self._plans[schema_id] = plan
         return plan
 

@@ -37,17 +37,19 @@ class CommandLog:
         return self._next_offset
 
     def read_to_end(self, start: int) -> list[Message]:
-        """Return what stands from offset `start` on, or from the first one that is kept.
+        """Return all that is kept, though everything before `start` has been answered once.
+
+        Commands are kept for days, answers for ever: what was answered is known by its id. In a
+        topic that was made anew, or restored without its end, what stands before `start` may be a
+        command that nobody has read.
 
         Raises:
             ServiceUnreachable: Kafka does not answer.
         """
         low, end = watermarks(self._consumer, self.topic)
         if start > end:
-            # Commands are kept for days, answers for ever: what was answered is known by its id.
             get_log().warning("commands_made_anew", topic=self.topic, next_offset=start, end=end)
-            start = low
-        self._next_offset = max(start, low)
+        self._next_offset = low
         try:
             self._consumer.assign([TopicPartition(self.topic, 0, self._next_offset)])
         except KafkaException as error:

@@ -115,7 +115,8 @@ class Commanding:
             return
         event = answer(command, found.state, context)
         if event is None:
-            get_log().info("command_repeated", offset=origin.offset, command=command.command_id)
+            if origin.offset >= found.state.next_command_offset:  # before it, all are
+                get_log().info("command_repeated", offset=origin.offset, command=command.command_id)
             return
         found.add(event, self._decider.record(event))
 

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from consumers.errors import BadInputError, ConfigurationError, ServiceUnreachable
 from consumers.legacy.rows import Judged, judged
+from consumers.settings_values import require_connection_string
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -76,7 +77,8 @@ class OldLedger:
             if table.names_accounts:
                 wanted = sql.SQL(
                     "e.account_name = ANY(%s) OR "
-                    "(%s AND (e.account_name IS NULL OR btrim(e.account_name) = ''))"
+                    "(%s AND (e.account_name IS NULL OR "
+                    "btrim(e.account_name, E' \\t\\n\\r\\x0b\\f') = ''))"
                 )
                 yield from self._stream(_query(table, wanted, ordered=True), (list(names), unnamed))
             elif unnamed:
@@ -150,6 +152,10 @@ def old_ledger(dsn: str) -> Iterator[OldLedger]:
         ServiceUnreachable: PostgreSQL does not answer, or broke off.
         ConfigurationError: The tables are not those of the replaced service, or may not be read.
     """
+    try:
+        require_connection_string(dsn)
+    except ValueError as error:
+        raise BadInputError(f"--dsn {error}") from None
     try:
         with psycopg.connect(
             dsn,

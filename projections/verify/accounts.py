@@ -18,7 +18,7 @@ from events.catalog import LOG_EVENTS, AnyEvent
 from events.envelope import Origin
 from events.topics import RECOMMENDATIONS
 from projections.dead_letter import DeadLetter
-from projections.verify.booking import book
+from projections.verify.booking import book, on_its_day
 from projections.verify.fold import ExpectedRow, ExpectedTable
 from projections.verify.holdings import cents
 from projections.verify.json_values import loads, storable, stored
@@ -95,10 +95,12 @@ def _take(account: _Account, event: Any, offset: int) -> None:  # noqa: ANN401 -
             if account.opened is not None and account.opened.envelope.event_id != event_id:
                 ledger.incident(event_id)
         case AccountHalted() | AccountReduced() | AccountResumed():
-            account.trading = event
-            ledger.once.add(event_id)
+            with on_its_day(ledger, event):
+                account.trading = event
+                ledger.once.add(event_id)
         case IncidentRecorded():
-            ledger.incident(event_id)
+            with on_its_day(ledger, event):
+                ledger.incident(event_id)
         case DispatcherStarted():
             if account.started is None or _began(event) > _began(account.started):
                 account.started = event

@@ -1,6 +1,7 @@
 """What each event makes of an account's ledger: one function for each, none knows another's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -33,14 +34,24 @@ _SETTLED: Final = ("accepted", "waiting")
 def book(ledger: Ledger, event: Any, offset: int) -> None:  # noqa: ANN401 -- any event of a log
     """Write down what an event says about an order or a holding; what cannot be is counted."""
     write = _WRITERS.get(type(event))
-    day = _day_of(ledger, event)
-    before = None if day is None else (_traces(ledger, event), ledger.equity())
-    if write is not None and not write(ledger, event, offset):
-        ledger.incident(event.envelope.event_id)
-    if day is not None and before is not None and _traces(ledger, event) != before[0]:
-        ledger.day, ledger.equity_at_start = day, before[1]
+    with on_its_day(ledger, event):
+        if write is not None and not write(ledger, event, offset):
+            ledger.incident(event.envelope.event_id)
     if isinstance(event, OrderIntended | OrderFilled | PositionAdjusted):
         ledger.peak = max(ledger.peak, ledger.exposure())
+
+
+@contextmanager
+def on_its_day(ledger: Ledger, event: Any) -> Iterator[None]:  # noqa: ANN401 -- any event of a log
+    """Write an event down inside: the first that does anything about advice opens its day."""
+    day = _day_of(ledger, event)
+    if day is None:
+        yield
+        return
+    before, equity = _traces(ledger, event), ledger.equity()
+    yield
+    if _traces(ledger, event) != before:
+        ledger.day, ledger.equity_at_start = day, equity
 
 
 def _day_of(ledger: Ledger, event: Any) -> date | None:  # noqa: ANN401 -- any event
@@ -56,7 +67,7 @@ def _traces(ledger: Ledger, event: Any) -> tuple[object, ...]:  # noqa: ANN401 -
     order = ledger.orders.get(ledger.order_of(event)) if about else None
     told = None if order is None else (order.status, order.attempts, order.filled, order.end)
     owner = None if order is None else order.broker_order_id
-    return (ledger.incidents, len(ledger.decided), told, owner)
+    return (ledger.incidents, len(ledger.once), len(ledger.decided), told, owner)
 
 
 def _place(event: Any) -> Place | None:  # noqa: ANN401 -- any event about a recommendation

@@ -18,7 +18,8 @@ from events.account import (
     IncidentRecorded,
 )
 from events.catalog import LogEvent
-from events.identifiers import Leg
+from events.envelope import Envelope
+from events.identifiers import Leg, RecommendationId
 from events.order import OrderIntended, Side
 from tests.builders import (
     NOW,
@@ -88,6 +89,23 @@ def life_of(intent: OrderIntended, number: int) -> list[LogEvent]:
     ]
 
 
+def late(number: int) -> list[LogEvent]:
+    """Return what is told of an order that shows up after it had failed, a day later."""
+    author, at = an_author(), NOW + timedelta(days=1)
+
+    def about(role: str) -> Envelope:
+        return author.about_recommendation(RecommendationId(number), role, occurred_at=at)
+
+    late_fill = an_adjustment(
+        3, 97, kind=AdjustmentKind.LATE_FILL, envelope=about(roles.adjusted("late_fill"))
+    )
+    return [
+        IncidentRecorded(envelope=about(roles.incident("late")), kind="order-late", message="late"),
+        replace(a_halt(6), envelope=about(roles.incident("halt"))),
+        late_fill,
+    ]
+
+
 EVENTS: Final[list[LogEvent]] = [
     *life_of(an_intent(1, quantity=10), 1),
     *life_of(an_intent(2, quantity=10, price=130, at=NOW + timedelta(days=1)), 2),
@@ -112,6 +130,7 @@ EVENTS: Final[list[LogEvent]] = [
         kind="x",
         message="x",
     ),
+    *late(6),
 ]
 LOGS: Final = st.lists(st.sampled_from(range(len(EVENTS))), max_size=60)
 

@@ -121,6 +121,28 @@ def test_all_accounts_are_halted_by_one_command(ready: Command) -> None:
     assert answer.sentence.startswith("tiny: no dispatcher")
 
 
+@pytest.mark.parametrize("wait", ["--wait", "--no-wait"])
+def test_an_account_that_was_never_set_up_keeps_no_other_from_its_halt(
+    ready: Command, wait: str
+) -> None:
+    # given: a third account, of which Kafka knows nothing yet
+    file = ready.directory / "dispatcher.toml"
+    said = file.read_text(encoding="utf-8")
+    more = said[said.index("[accounts.tiny]") :].replace("accounts.tiny", "accounts.later")
+    file.write_text(f"{said}\n{more}", encoding="utf-8")
+
+    # when
+    answer = ready("accounts", "halt", "--all", *REASON, wait)
+
+    # then
+    assert answer.code == 3
+    assert answer.sentence.startswith("later: the topic of commands does not exist")
+    file.write_text(said, encoding="utf-8")
+    assert ready("accounts", "run", "tiny", "--until-caught-up").code == 0
+    [_, tiny] = ready("accounts", "list", "--json").data
+    assert tiny["log"]["trading"]["status"] == "HALTED"
+
+
 def test_whoever_does_not_wait_is_told_that_it_is_kept(ready: Command) -> None:
     answer = ready("accounts", "halt", "--all", *REASON, "--no-wait")
 

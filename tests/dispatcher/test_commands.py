@@ -8,6 +8,7 @@ import pytest
 
 from accounts.state import TradingStatus
 from consumers.commands import issue
+from consumers.topics_admin import apply_topics
 from events.account import AccountHalted, AccountReduced, AccountResumed, CommandRefused
 from events.command import CommandKind
 from events.decision import RecommendationDeclined, RecommendationFailed
@@ -77,6 +78,31 @@ def test_a_command_given_while_nobody_runs_is_obeyed_before_the_first_decision(
     kinds = [type(event) for event in world.log(account)]
     assert kinds.index(AccountHalted) < kinds.index(RecommendationDeclined)
     assert world.ledger(account) == []
+
+
+def test_a_command_is_obeyed_that_stands_where_another_stood_before_its_topic_was_made_anew(
+    world: World,
+) -> None:
+    # given: an account that has answered two commands, and then lost the topic of them
+    account = world.open_account()
+    command(world, account, CommandKind.HALT)
+    command(world, account, CommandKind.RESUME)
+    world.catch_up(account)
+    for deleted in world.admin.delete_topics(
+        [world.cluster.topic(commands_of(account).name)]
+    ).values():
+        deleted.result(30)
+    apply_topics(world.cluster, [account], replication_factor=1)
+
+    # when: as many come while nobody runs
+    reduced = command(world, account, CommandKind.REDUCE)
+    halted = command(world, account, CommandKind.HALT)
+    world.catch_up(account)
+
+    # then
+    assert world.state(account).trading.status is TradingStatus.HALTED
+    answered = {event.envelope.causation_id for event in world.log(account)}
+    assert {f"command:{wish.command_id}" for wish in (reduced, halted)} <= answered
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -136,7 +136,7 @@ def test_an_unreachable_service_wins_over_a_wrong_layout(dispatcher: Command) ->
 def test_a_data_source_name_that_is_none_is_one_finding_and_not_repeated(
     dispatcher: Command,
 ) -> None:
-    findings = examine(_with(dispatcher, dsn='dsn = "nonsense hush" #'))
+    findings = examine(_with(dispatcher, dsn='dsn = "postgresql://user:hush@[::1/db" #'))
 
     [found] = [one for one in findings if "postgres.dsn" in one.says]
     assert (found.check, found.exit_code) == ("postgres", 3)

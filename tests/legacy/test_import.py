@@ -20,7 +20,7 @@ from accounts.evolve import fold
 from consumers.clock import SystemClock
 from consumers.dispatcher.opening import account_opened
 from consumers.dispatcher.seat import Record, Seat
-from consumers.errors import ConfigurationError, Fenced, Refused
+from consumers.errors import BadInputError, ConfigurationError, Fenced, Refused
 from consumers.legacy.decisions import Decisions, LeftOut, Open
 from consumers.legacy.importing import Importer, Plan
 from consumers.legacy.source import old_ledger
@@ -243,6 +243,28 @@ def test_a_simulated_fallback_that_is_wanted_says_what_it_is(
 
     modes = Counter(event.execution_mode for event in legacy(world.log(account)))
     assert modes == {"SIMULATED": 960, "SIMULATED_FALLBACK": 40}
+
+
+def test_a_row_whose_account_is_blank_is_imported_with_those_of_nobody(
+    world: World, make_database: MakeDatabase
+) -> None:
+    dsn = old_ledger_of(
+        make_database,
+        r"UPDATE dispatch_executions SET account_name = E' \t\n' WHERE recommendation_id <= 10",
+    )
+    account = opened(world)
+
+    _, done = imported(world, dsn, all_into(account))
+
+    assert done == {account: ROWS}
+
+
+@pytest.mark.parametrize("dsn", ["hush", "postgresql://somebody:a@hush@127.0.0.1/db"])
+def test_what_is_no_connection_string_is_refused_without_its_password(dsn: str) -> None:
+    with pytest.raises(BadInputError, match="--dsn") as refusal, old_ledger(dsn):
+        pass
+
+    assert "hush" not in str(refusal.value)
 
 
 def test_an_execution_goes_into_one_account_and_no_other(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +146,31 @@ def test_an_unknown_id_has_no_schema_and_its_bytes_are_undecodable(services: Ser
     assert source.schema_of(2**31 - 1) is None
     with pytest.raises(Undecodable, match="2147483647"):
         Codec(source).decode(b"\x00\x7f\xff\xff\xff body")
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ('"string"', "AVRO"),
+        ('["null", "string"]', "AVRO"),
+        ('{"type": "array", "items": "int"}', "AVRO"),
+        ('syntax = "proto3"; message Stray { string text = 1; }', "PROTOBUF"),
+        (
+            '{"type":"record","namespace":"dispatcher.events","name":"OrderFilled","fields":[]}',
+            "AVRO",
+        ),
+    ],
+    ids=["a text", "a union", "a list", "Protobuf", "our name alone"],
+)
+def test_a_record_of_somebody_elses_schema_is_no_event_and_ends_no_process(
+    services: Services, schema: str, kind: str
+) -> None:
+    with SchemaRegistryClient({"url": services.registry_url}) as client:
+        schema_id = client.register_schema(f"stranger-{uuid4().hex}", Schema(schema, kind))
+    codec = Codec(RegistrySchemaSource(services.registry_url))
+
+    with pytest.raises(Undecodable):
+        codec.decode(b"\x00" + schema_id.to_bytes(4, "big") + b"\x06abc")
 
 
 def test_what_was_looked_up_once_is_decoded_while_the_registry_is_away(services: Services) -> None:
