@@ -412,6 +412,21 @@ def test_every_table_says_which_of_its_rows_staged_rows_can_change() -> None:
                 assert projection.folding or set(ABOUT[table]) <= set(stage.row.__annotations__)
 
 
+def test_tables_are_compared_without_a_third_set_of_them_on_the_disk(world: World) -> None:
+    world.write(traded("tiny", 300))
+    world.catch_up()
+    name = world.database.rpartition("/")[2]
+    run(world.database, f"ALTER DATABASE {name} SET work_mem = '64kB'")
+    run(world.database, f"ALTER DATABASE {name} SET temp_file_limit = '64kB'")
+    run(world.database, "UPDATE dispatch_fills SET price = 1 WHERE recommendation_id = 7")
+
+    [done] = rebuilt(world, EXECUTIONS)
+
+    assert done.rows_changed == 2
+    run(world.database, f"ALTER DATABASE {name} RESET ALL")
+    assert is_verified(world)
+
+
 def test_a_skipped_event_is_left_out(world: World) -> None:
     world.write(traded("tiny", 2))
     world.catch_up()
