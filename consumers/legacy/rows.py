@@ -18,8 +18,8 @@ ROW_BYTES_MAX: Final = RECORD_BYTES_MAX - 64 * 1024
 TEXT_LENGTH_MAX: Final = 200
 _BIGINT_MAX: Final = 2**63 - 1
 _EXACT: Final = Context(prec=PRECISION, traps=[Inexact, InvalidOperation])
-_BLANK: Final = " \t\n\r\v\f"
-"""What is nobody's name, by the rule that the query of an account's rows has."""
+BLANK: Final = " \t\n\r\v\f"
+"""A name of nothing else is nobody's."""
 _KINDS: Final = {one.value: one for one in InstrumentType if one is not InstrumentType.UNKNOWN}
 _SIDES: Final = {one.value: one for one in Action if one is not Action.UNKNOWN}
 
@@ -96,7 +96,7 @@ def _loaded(text: str) -> dict[str, Any]:
 
 
 def _named(value: object) -> str | None:
-    return str(value) if value is not None and str(value).strip(_BLANK) else None
+    return str(value) if value is not None and str(value).strip(BLANK) else None
 
 
 class _Reader:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from consumers.errors import BadInputError, ConfigurationError, ServiceUnreachable
-from consumers.legacy.rows import Judged, judged
+from consumers.legacy.rows import BLANK, Judged, judged
 from consumers.settings_values import require_connection_string
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -77,10 +77,10 @@ class OldLedger:
             if table.names_accounts:
                 wanted = sql.SQL(
                     "e.account_name = ANY(%s) OR "
-                    "(%s AND (e.account_name IS NULL OR "
-                    "btrim(e.account_name, E' \\t\\n\\r\\x0b\\f') = ''))"
+                    "(%s AND (e.account_name IS NULL OR btrim(e.account_name, %s) = ''))"
                 )
-                yield from self._stream(_query(table, wanted, ordered=True), (list(names), unnamed))
+                told = (list(names), unnamed, BLANK)
+                yield from self._stream(_query(table, wanted, ordered=True), told)
             elif unnamed:
                 yield from self._stream(_query(table, sql.SQL("TRUE"), ordered=True), ())
 

@@ -33,6 +33,7 @@ from projections.swap import ABOUT
 from tests.projections.driving import rows
 from tests.projections.projecting import World, projecting
 from tests.projections.story import NOW, Log
+from tests.projections.test_accounts_behind import POISON
 from tests.projections.test_projector import executed, run, traded
 from tests.services import Services
 
@@ -368,36 +369,27 @@ def test_once_the_cause_is_mended_a_rebuild_clears_what_was_parked_and_says_so(
     assert is_verified(world)
 
 
-def test_what_still_cannot_be_applied_stays_parked(world: World) -> None:
-    run(
-        world.database,
-        "ALTER TABLE dispatch_orders ADD CONSTRAINT no_two CHECK (recommendation_id <> 2)",
-    )
-    world.write(traded("tiny", 3))
-    world.write(traded("large", 1))
-    world.catch_up()
-    before = content(world.database)
-    parked = rows(world.database, "parked_events")
-
-    rebuilt(world)
-
-    assert content(world.database) == before
-    assert rows(world.database, "parked_events") == parked
-
-
-def test_an_account_that_its_own_row_has_parked_stays_so_and_hinders_no_rebuild(
-    world: World,
+@pytest.mark.parametrize(
+    ("refusal", "projection"),
+    [
+        (
+            "ALTER TABLE dispatch_orders ADD CONSTRAINT no_two CHECK (recommendation_id <> 2)",
+            "executions",
+        ),
+        (POISON, "accounts"),
+    ],
+    ids=["one of its rows", "the one row that its account has"],
+)
+def test_what_still_cannot_be_applied_stays_parked(
+    world: World, refusal: str, projection: str
 ) -> None:
-    run(
-        world.database,
-        "ALTER TABLE account_state ADD CONSTRAINT poison CHECK (executed_count < 2)",
-    )
+    run(world.database, refusal)
     world.write(traded("tiny", 3))
     world.write(traded("large", 1))
     world.catch_up()
     before = content(world.database)
     parked = rows(world.database, "parked_events")
-    assert {row["projection"] for row in parked} == {"accounts"}
+    assert {row["projection"] for row in parked} == {projection}
 
     rebuilt(world)
 

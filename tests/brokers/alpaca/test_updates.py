@@ -63,6 +63,10 @@ def until(there: Callable[[], object]) -> None:
         Event().wait(0.02)
 
 
+def nobody_listens() -> bool:
+    return not any(thread.name == "trade-updates" for thread in enumerate_threads())
+
+
 def test_a_stream_that_is_closed_at_once_ends_though_nobody_can_be_reached(clock: Clock) -> None:
     keys = Credentials(SecretStr("a"), SecretStr("b"))
     updates = TradeUpdates("ws://127.0.0.1:1", keys, lambda _: [], clock)
@@ -70,7 +74,7 @@ def test_a_stream_that_is_closed_at_once_ends_though_nobody_can_be_reached(clock
     updates.listen()
     updates.close()
 
-    until(lambda: not any(thread.name == "trade-updates" for thread in enumerate_threads()))
+    until(nobody_listens)
     assert updates.connection == 0
 
 
@@ -104,7 +108,7 @@ def test_a_stream_that_is_closed_while_it_connects_ends(clock: Clock) -> None:
 
         # then: it is connected, and goes
         assert gone.wait(PATIENCE_S)
-        until(lambda: not any(thread.name == "trade-updates" for thread in enumerate_threads()))
+        until(nobody_listens)
         assert updates.connection == 0
 
 
