@@ -21,6 +21,10 @@ SET idle_in_transaction_session_timeout = '120s';
 SET synchronous_commit = off;
 SET jit = off;
 """
+_BY_KEYS: Final = """
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+"""
 
 
 class Session:
@@ -36,14 +40,17 @@ class Session:
         *,
         application_name: str = "dispatcher-projector",
         schema: str | None = None,
+        by_keys: bool = False,
     ) -> None:
         """Remember where PostgreSQL is; nothing is opened yet.
 
-        With a `schema`, tables are looked for there and nowhere else.
+        With a `schema`, tables are looked for there and nowhere else. Where all that is asked goes
+        `by_keys`, a statement is planned once for good, for tables that will have grown.
         """
         self._dsn = dsn
         self._schema = schema
         self._application_name = application_name
+        self._settings = _SETTINGS + _BY_KEYS if by_keys else _SETTINGS
         self._connection: Connection | None = None
         self._stages: set[str] = set()
 
@@ -87,7 +94,7 @@ class Session:
                 )
             except psycopg.ProgrammingError:  # it repeats the string, password and all
                 raise psycopg.OperationalError("postgres.dsn is no connection string") from None
-            self._connection.execute(_SETTINGS)
+            self._connection.execute(self._settings)
             if self._schema is not None:
                 path = sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema))
                 self._connection.execute(path)

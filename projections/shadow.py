@@ -32,6 +32,11 @@ _ENGINE_TABLES: Final = ("projection_checkpoints", "parked_events")
 _LOCK_CLASS: Final = 7_316_402
 
 _CREATE: Final = "CREATE UNLOGGED TABLE {shadow}.{table} (LIKE {table} INCLUDING ALL)"
+_OPTIONS: Final = """
+SELECT array_to_string(reloptions, ', ') FROM pg_class
+WHERE oid = %s::REGCLASS AND reloptions IS NOT NULL
+"""
+_SAME: Final = "ALTER TABLE {shadow}.{table} SET ({options})"
 _SHAPE: Final = """
 SELECT attname, atttypid, atttypmod, attnotnull, attgenerated, NULL
 FROM pg_attribute WHERE attrelid = %(table)s::REGCLASS AND attnum > 0 AND NOT attisdropped
@@ -118,6 +123,9 @@ class Shadow:
                 for table in (*self._projection.tables, *_ENGINE_TABLES):
                     names = {"shadow": schema, "table": sql.Identifier(table)}
                     connection.execute(sql.SQL(_CREATE).format(**names))
+                    for (options,) in connection.execute(_OPTIONS, (table,)).fetchall():
+                        same = sql.SQL(_SAME).format(options=sql.SQL(str(options)), **names)
+                        connection.execute(same)
                 path = sql.SQL("SET LOCAL search_path = {}").format(schema)
                 connection.execute(path)
                 # unlogged, as the rows are: a crash of PostgreSQL takes both

@@ -46,7 +46,7 @@ class Projector:
         self._settings = settings
         self._cluster = settings.cluster
         self._codec = codec.with_gates_as_text()
-        self._session = Session(settings.postgres_dsn)
+        self._session = Session(settings.postgres_dsn, by_keys=True)
         self._recorder = ProjectionRecorder(
             settings.cluster, codec, timeout_ms=settings.acknowledge_timeout_ms
         )

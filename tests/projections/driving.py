@@ -40,7 +40,7 @@ class Driver:
         past: Past | None = None,
     ) -> None:
         self.failures = failures or Failures()
-        self.session = Session(dsn)
+        self.session = Session(dsn, by_keys=True)
         self.engine = Engine(
             projection,
             self.session,
