@@ -17,6 +17,7 @@ from consumers.offsets import end_offset
 from consumers.projector.run import run_projector
 from consumers.projector.settings import Progress, ProjectorSettings
 from consumers.registry import RegistrySchemaSource
+from events.avro import Json
 from events.catalog import AnyEvent
 from events.codec import Codec
 from events.envelope import Origin
@@ -42,11 +43,23 @@ _KEYS: Final = {
 }
 
 
+class _Asked(RegistrySchemaSource):
+    """A registry that knows when it was first asked what bytes mean: with the first record."""
+
+    at: float | None = None
+
+    def schema_of(self, schema_id: int) -> Json | None:
+        """Return the schema of an id, as ever."""
+        if self.at is None:
+            self.at = time.monotonic()
+        return super().schema_of(schema_id)
+
+
 def project(
     bootstrap_servers: str, prefix: str, registry_url: str, dsn: str, projections: list[str]
 ) -> None:
-    """Project all there is, timed from the first records read to the last checkpoint."""
-    source = RegistrySchemaSource(registry_url)
+    """Project all there is, timed from the first record read to the last checkpoint."""
+    source = _Asked(registry_url)
     settings = ProjectorSettings(
         cluster=Cluster(bootstrap_servers, prefix),
         postgres_dsn=dsn,
@@ -55,21 +68,21 @@ def project(
         projections=tuple(projection_named(name) for name in projections),
         batch_records_max=BATCH,
     )
-    began = time.monotonic()
+    records, ended = 0, 0.0
 
     def note(progress: Progress) -> None:
-        nonlocal began
-        if progress.records == 0:
-            began = time.monotonic()
+        nonlocal records, ended
+        if progress.records > records:
+            records, ended = progress.records, time.monotonic()
 
     result = run_projector(
         settings, Codec(source), stop=Event(), until_caught_up=True, on_progress=note
     )
-    seconds = time.monotonic() - began
     source.close()
-    if result.progress.failed or result.progress.waiting:
-        raise RuntimeError(f"the projector parked events: {result.progress}")
-    answer(records=result.progress.records, seconds=seconds, peak_memory_mib=peak_memory_mib())
+    if result.progress.failed or result.progress.waiting or source.at is None:
+        raise RuntimeError(f"the projector did not apply everything: {result.progress}")
+    seconds = ended - source.at
+    answer(records=records, seconds=seconds, peak_memory_mib=peak_memory_mib())
 
 
 def project_floor(
@@ -89,9 +102,10 @@ def project_floor(
     ends = {topic: end_offset(consumer, topic) for topic in finished}
     consumer.assign([TopicPartition(topic, 0, 0) for topic in finished])
     records, reached = 0, dict.fromkeys(finished, 0)
-    began = time.monotonic()
+    began = 0.0
     while any(reached[topic] < end for topic, end in ends.items()):
         batch = consume_batch(consumer, BATCH, 0.2)
+        began = began or time.monotonic()
         texts = defaultdict[str, list[bytes]](list)
         for message in batch.messages:
             topic, offset = partition_of(message)[0], offset_of(message)
