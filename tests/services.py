@@ -50,6 +50,7 @@ def ready_services(kind: Kind, directory: Path) -> Iterator[Services]:
 def _started(kind: Kind, directory: Path, running: ExitStack) -> Services:
     """Start them anew, elsewhere, where a start fails: one that fails would fail every test."""
     find, number = {Kind.OFFERED: _offered, Kind.BREAKABLE: _own}[kind], 0
+    before: list[str] = []
     while True:
         number += 1
         with ExitStack() as this_time:
@@ -57,9 +58,12 @@ def _started(kind: Kind, directory: Path, running: ExitStack) -> Services:
                 home = directory.with_name(f"{directory.name}-{number}")
                 services = this_time.enter_context(find(home))
                 register(services.registry_url)
-            except Exception:
+            except Exception as error:
                 if number == TRIES:
+                    for told in before:
+                        error.add_note(told)
                     raise
+                before.append(f"start {number} failed: {type(error).__name__}: {error}")
                 continue
             running.enter_context(this_time.pop_all())
             return services
