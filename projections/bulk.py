@@ -18,7 +18,7 @@ from projections.finished import Finished
 from projections.projection import Projection
 from projections.record import Record, account_of
 from projections.session import Connection, Session
-from projections.shadow import left_of, shadow_schema
+from projections.shadow_tables import left_of, shadow_schema
 from projections.stage import Row, columns_of
 
 

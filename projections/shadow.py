@@ -11,7 +11,6 @@ isolation level, see the rows before or the rows after.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 import psycopg
@@ -24,30 +23,17 @@ from projections.faults import Unavailable, is_about_the_row, unavailable
 from projections.filling import fill_empty
 from projections.projection import Projection
 from projections.session import Connection, Session
-from projections.stage import Stage
+from projections.shadow_tables import (
+    is_marked,
+    make,
+    mark_of,
+    shadow_schema,
+    take_up_what_is_left,
+)
 from projections.swap import Swap, note_differences, prepare, settle
 
 LOCK_TIMEOUT: Final = "5s"
-_ENGINE_TABLES: Final = ("projection_checkpoints", "parked_events")
 _LOCK_CLASS: Final = 7_316_402
-
-_CREATE: Final = "CREATE UNLOGGED TABLE {shadow}.{table} (LIKE {table} INCLUDING ALL)"
-_OPTIONS: Final = """
-SELECT array_to_string(reloptions, ', ') FROM pg_class
-WHERE oid = %s::REGCLASS AND reloptions IS NOT NULL
-"""
-_SAME: Final = "ALTER TABLE {shadow}.{table} SET ({options})"
-_SHAPE: Final = """
-SELECT attname, atttypid, atttypmod, attnotnull, attgenerated, NULL
-FROM pg_attribute WHERE attrelid = %(table)s::REGCLASS AND attnum > 0 AND NOT attisdropped
-UNION ALL
-SELECT conname, 0, 0, convalidated, contype, pg_get_constraintdef(oid)
-FROM pg_constraint WHERE conrelid = %(table)s::REGCLASS
-UNION ALL
-SELECT indexrelid::REGCLASS::NAME, 0, 0, indisvalid, '', pg_get_indexdef(indexrelid)
-FROM pg_index WHERE indrelid = %(table)s::REGCLASS
-ORDER BY 1, 2, 6
-"""
 _STANDING: Final = (
     "SELECT topic, partition, next_offset FROM projection_checkpoints"
     " WHERE projection = %s ORDER BY topic, partition"
@@ -67,16 +53,6 @@ class Comparison:
     """Where the live tables stand still for now."""
 
     checkpoints: Mapping[Partition, int]
-
-
-def shadow_schema(projection: Projection) -> str:
-    """Return the schema of a projection's second set of tables."""
-    return f"dispatcher_rebuild_{projection.name.replace('-', '_')}"
-
-
-def left_of(stage: Stage) -> str:
-    """Return the table in which rows of `stage` wait for the merges."""
-    return f"left_{stage.name}"
 
 
 class Shadow:
@@ -103,8 +79,8 @@ class Shadow:
         with _answering():
             connection = self._live.connection()
             self._lock(connection)
-            mark = self._mark(connection, made_of)
-            if not anew and self._is_marked(connection, mark):
+            mark = mark_of(connection, self._projection, made_of)
+            if not anew and is_marked(connection, self._projection, mark):
                 return True
         self._made_of = mark
         self.create(indexed=False)
@@ -116,31 +92,7 @@ class Shadow:
             connection = self._live.connection()
             self._lock(connection)
             self.session.close()
-            with connection.transaction():
-                schema = sql.Identifier(self.schema)
-                connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
-                connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
-                for table in (*self._projection.tables, *_ENGINE_TABLES):
-                    names = {"shadow": schema, "table": sql.Identifier(table)}
-                    connection.execute(sql.SQL(_CREATE).format(**names))
-                    for (options,) in connection.execute(_OPTIONS, (table,)).fetchall():
-                        same = sql.SQL(_SAME).format(options=sql.SQL(str(options)), **names)
-                        connection.execute(same)
-                path = sql.SQL("SET LOCAL search_path = {}").format(schema)
-                connection.execute(path)
-                # unlogged, as the rows are: a crash of PostgreSQL takes both
-                connection.execute(
-                    "CREATE UNLOGGED TABLE rebuild_mark (made_of TEXT, loaded BOOLEAN)"
-                )
-                connection.execute(
-                    "INSERT INTO rebuild_mark VALUES (%s, %s)", (self._made_of, indexed)
-                )
-                if not indexed:
-                    later.put_off(connection, self.schema, self._projection.tables)
-                    for stage in self._projection.stages:
-                        create = sql.SQL("CREATE UNLOGGED TABLE {} ({})")
-                        left, columns = sql.Identifier(left_of(stage)), sql.SQL(stage.columns_sql())
-                        connection.execute(create.format(left, columns))
+            make(connection, self._projection, made_of=self._made_of, indexed=indexed)
 
     @property
     def is_loaded(self) -> bool:
@@ -166,22 +118,13 @@ class Shadow:
                 connection.execute("SET LOCAL statement_timeout = 0")
                 begins("merging")
                 for stage in self._projection.stages:
-                    self._take_up_what_is_left(connection, stage)
+                    take_up_what_is_left(connection, stage)
                 merge_staged(connection, self._projection, self._projection.stages)
                 connection.execute("UPDATE rebuild_mark SET loaded = TRUE")
         except psycopg.Error as error:
             if is_about_the_row(error):
                 raise Unfit(str(error)) from error
             raise unavailable(error) from error
-
-    def _take_up_what_is_left(self, connection: Connection, stage: Stage) -> None:
-        for query in (
-            "INSERT INTO {to} SELECT * FROM {left}",
-            "ANALYZE {to}",
-            "DROP TABLE {left}",
-        ):
-            to, left = sql.Identifier(stage.name), sql.Identifier(left_of(stage))
-            connection.execute(sql.SQL(query).format(to=to, left=left))
 
     def checkpoints(self) -> dict[Partition, int]:
         """Return how far the new tables are."""
@@ -288,24 +231,6 @@ class Shadow:
             return  # the next rebuild begins with it
         finally:
             self._live.close()
-
-    def _mark(self, connection: Connection, made_of: str) -> str:
-        """Return a digest of what the tables are made of, and of the live tables' shapes."""
-        found = sha256(made_of.encode())
-        for table in self._projection.tables:
-            shape = connection.execute(_SHAPE, {"table": table}).fetchall()
-            found.update(f"{table}{shape}".encode())
-        return found.hexdigest()
-
-    def _is_marked(self, connection: Connection, mark: str) -> bool:
-        table = sql.Identifier(self.schema, "rebuild_mark")
-        there = connection.execute(
-            "SELECT to_regclass(%s) IS NOT NULL", (table.as_string(connection),)
-        ).fetchone()
-        if there is None or not there[0]:
-            return False
-        found = connection.execute(sql.SQL("SELECT made_of FROM {}").format(table)).fetchone()
-        return found is not None and found[0] == mark
 
     def _lock(self, connection: Connection) -> None:
         try:

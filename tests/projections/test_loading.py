@@ -21,7 +21,8 @@ from projections.finished_orders import OrdersFinisher
 from projections.projection import Projection
 from projections.record import Record
 from projections.session import Session
-from projections.shadow import Shadow, left_of, shadow_schema
+from projections.shadow import Shadow
+from projections.shadow_tables import left_of, shadow_schema
 from tests.projections.driving import after
 from tests.projections.story import Log
 from tests.projections.test_any_order import (

@@ -13,7 +13,8 @@ from projections.executions import EXECUTIONS
 from projections.projection import Projection
 from projections.record import Record, read_record
 from projections.session import Session
-from projections.shadow import Shadow, shadow_schema
+from projections.shadow import Shadow
+from projections.shadow_tables import shadow_schema
 from tests.projections.driving import Driver, fold
 from tests.projections.story import CODEC
 
