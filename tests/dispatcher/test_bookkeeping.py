@@ -19,8 +19,7 @@ from events.account import AccountHalted, AccountReconciled, IncidentRecorded, P
 from events.catalog import LogEvent
 from events.order import OrderFilled
 from tests.builders import NOW, a_failure, a_resumption, an_account
-from tests.dispatcher.test_outcomes import INTENT, WRITER, a_report
-from tests.dispatcher.test_reconciling import SYMBOL, books
+from tests.dispatcher.reports import INTENT, SYMBOL, WRITER, a_report, books
 from tests.order_builders import a_cancellation, a_fill, an_acceptance
 
 STRANGE = books(held={"TSLA": 1}, cash=Decimal(90), equity=Decimal(91))

@@ -17,9 +17,7 @@ from events.command import CommandKind
 from events.decision import RecommendationDeclined
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.commands import all_of, await_number, await_one, command
-from tests.dispatcher.paper import QUICK, Desk, a_desk, advice
-from tests.dispatcher.test_paper_faults import LOOK_UP
-from tests.dispatcher.test_paper_updates import until
+from tests.dispatcher.paper import LOOK_UP, QUICK, Desk, a_desk, advice, until
 from tests.dispatcher.world import World, ends, fresh_advice
 
 PRICES = "/v2/stocks/snapshots"

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from accounts.evolve import fold
-from accounts.limits import LARGE
 from accounts.state import TradingStatus
 from brokers.broker import Fill, LegReport, OrderReport, OrderStatus
 from brokers.errors import OrderRefused
@@ -16,14 +15,15 @@ from brokers.simulated import SimulatedBroker, SimulationTerms
 from consumers.clock import SystemClock
 from consumers.dispatcher.facts import Fact, NeverSent, Reported, WasRefused
 from consumers.dispatcher.orders import Orders
-from consumers.dispatcher.outcomes import Writer, events_of
+from consumers.dispatcher.outcomes import events_of
 from consumers.dispatcher.seat import Record
 from events.account import AccountHalted, IncidentRecorded
 from events.catalog import LogEvent
 from events.decision import RecommendationFailed
 from events.identifiers import BrokerOrderId, ClientOrderId, Leg
 from events.order import OrderAccepted, OrderCanceled, OrderFilled, OrderRejected, OrderResent, Side
-from tests.builders import NOW, a_halt, a_resumption, an_account, an_author, an_opening
+from tests.builders import NOW, a_halt, a_resumption, an_account, an_opening
+from tests.dispatcher.reports import INTENT, ORDER, WRITER, a_report
 from tests.order_builders import (
     a_bracket,
     a_fill,
@@ -33,39 +33,6 @@ from tests.order_builders import (
     broker_order_id,
     the_leg,
 )
-
-WRITER = Writer(
-    author=an_author(), now=NOW, limits=LARGE, submit_window_ms=3000, answer_within_ms=13000
-)
-INTENT = an_intent()
-ORDER = ClientOrderId(INTENT.terms.client_order_id)
-
-
-def a_report(*cumulative: int, **changes: Any) -> OrderReport:  # noqa: ANN401 -- any field
-    """Return the broker's view of the intent's order after fills up to each of `cumulative`."""
-    terms = INTENT.terms
-    report = OrderReport(
-        broker_order_id=BrokerOrderId("b-1"),
-        client_order_id=ClientOrderId(terms.client_order_id),
-        symbol=terms.symbol,
-        side=terms.side,
-        quantity=terms.quantity,
-        limit_price=terms.limit_price,
-        status=OrderStatus.WORKING,
-        created_at=NOW,
-        fills=tuple(
-            Fill(
-                quantity=Decimal(total - before),
-                price=Decimal(100),
-                cumulative_quantity=Decimal(total),
-                fees=Decimal(0),
-                filled_at=NOW,
-            )
-            for before, total in zip((0, *cumulative), cumulative, strict=False)
-        ),
-        fill_model="test",
-    )
-    return replace(report, **changes)
 
 
 def a_simulated_broker() -> SimulatedBroker:

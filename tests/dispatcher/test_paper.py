@@ -17,8 +17,7 @@ from events.order import ExecutionMode, OrderFilled, OrderIntended
 from events.recommendation import Action, InstrumentType
 from stack.alpaca_server.control import AlpacaControl
 from tests.builders import an_option
-from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced
-from tests.dispatcher.test_paper_updates import until
+from tests.dispatcher.paper import Desk, a_desk, advice, every_order_was_announced, until
 from tests.dispatcher.world import World, ends, intents
 
 EXPIRY = (SystemClock().now() + timedelta(days=20)).date()

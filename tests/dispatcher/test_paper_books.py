@@ -19,8 +19,7 @@ from events.catalog import LogEvent
 from events.recommendation import InstrumentType
 from stack.alpaca_server.control import AlpacaControl
 from tests.builders import an_option
-from tests.dispatcher.paper import QUICK, Desk, a_desk, advice
-from tests.dispatcher.test_paper_updates import until
+from tests.dispatcher.paper import QUICK, Desk, a_desk, advice, looks, until
 from tests.dispatcher.world import World, ends
 
 OFTEN = f"{QUICK}reconcile_interval_ms = 300\n"
@@ -30,11 +29,6 @@ OFTEN = f"{QUICK}reconcile_interval_ms = 300\n"
 def desk(world: World, alpaca: AlpacaControl) -> Iterator[Desk]:
     with a_desk(world, alpaca) as desk:
         yield desk
-
-
-def looks(desk: Desk) -> int:
-    """Return how often positions were asked for, which only a look at the books does."""
-    return len([one for one in desk.alpaca.requests() if one["path"] == "/v2/positions"])
 
 
 def looked(events: list[LogEvent]) -> list[AccountReconciled]:

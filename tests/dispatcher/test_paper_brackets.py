@@ -13,9 +13,7 @@ from events.identifiers import AccountName, Leg
 from events.order import OrderCanceled, OrderFilled, OrderIntended
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.commands import command
-from tests.dispatcher.paper import QUICK, Desk, a_desk, advice
-from tests.dispatcher.test_paper_books import looks
-from tests.dispatcher.test_paper_updates import until
+from tests.dispatcher.paper import QUICK, Desk, a_desk, advice, looks, until
 from tests.dispatcher.world import World, intents
 
 OFTEN = f"{QUICK}reconcile_interval_ms = 300\n"

@@ -20,8 +20,7 @@ from events.order import OrderCanceled, OrderIntended, OrderResent
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher import world as the_world
 from tests.dispatcher.commands import all_of, await_one, command
-from tests.dispatcher.paper import Desk, a_desk, advice
-from tests.dispatcher.test_paper_updates import until
+from tests.dispatcher.paper import Desk, a_desk, advice, until
 from tests.dispatcher.world import ANY_NUMBER_OF_ORDERS, World, ends, intents
 
 PER_MINUTE = 200

@@ -14,10 +14,9 @@ from events.command import CommandKind
 from events.order import OrderAccepted, OrderRejected, RejectionClass
 from stack.alpaca_server.control import AlpacaControl
 from tests.dispatcher.commands import command
-from tests.dispatcher.paper import QUICK, Desk, a_desk, advice, every_order_was_announced
+from tests.dispatcher.paper import LOOK_UP, QUICK, Desk, a_desk, advice, every_order_was_announced
 from tests.dispatcher.world import World, ends
 
-LOOK_UP: Final[dict[str, Any]] = {"method": "GET", "path": "/v2/orders:by_client_order_id"}
 PLAIN: Final = ["OrderIntended", "OrderAccepted", "OrderFilled"]
 ADOPTED: Final = ["OrderIntended", "OrderOutcomeUnknown", "OrderAccepted", "OrderFilled"]
 SENT_AGAIN: Final = [

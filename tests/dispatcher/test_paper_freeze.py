@@ -8,9 +8,15 @@ from contextlib import closing
 import pytest
 
 from stack.alpaca_server.control import AlpacaControl
-from tests.dispatcher.paper import PATIENCE_S, Desk, a_desk, advice, every_order_was_announced
+from tests.dispatcher.paper import (
+    PATIENCE_S,
+    Desk,
+    a_desk,
+    advice,
+    every_order_was_announced,
+    until,
+)
 from tests.dispatcher.storm.lives import Death, Lives, Window
-from tests.dispatcher.test_paper_updates import until
 from tests.dispatcher.world import World, ends, intents
 
 

@@ -1,11 +1,8 @@
 """What the broker tells by itself: each fill once, however it comes; new orders wait for room."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from threading import Event
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +12,7 @@ from events.identifiers import AccountName
 from events.order import OrderAccepted, OrderFilled
 from stack.alpaca_server.control import AlpacaControl
 from stack.alpaca_server.faults import Manner
-from tests.dispatcher.paper import PATIENCE_S, Desk, a_desk, advice
+from tests.dispatcher.paper import Desk, a_desk, advice, until
 from tests.dispatcher.world import World, ends, intents
 
 
@@ -23,13 +20,6 @@ from tests.dispatcher.world import World, ends, intents
 def desk(world: World, alpaca: AlpacaControl) -> Iterator[Desk]:
     with a_desk(world, alpaca) as desk:
         yield desk
-
-
-def until(there: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not there():
-        assert time.monotonic() < deadline
-        Event().wait(0.02)
 
 
 @contextmanager

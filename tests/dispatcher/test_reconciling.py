@@ -4,14 +4,13 @@ import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from accounts.evolve import evolve
 from accounts.state import AccountState
 from brokers.books import Activity, ActivityKind, BrokerBooks, UnreadOrder
-from brokers.broker import BrokerAccount, BrokerPosition, OrderReport, OrderStatus
+from brokers.broker import OrderStatus
 from consumers.clock import SystemClock
 from consumers.dispatcher.option_ends import adjustments
 from consumers.dispatcher.reconciler import Found, Reconciler
@@ -21,29 +20,8 @@ from events.account import AdjustmentKind, PositionAdjusted
 from events.identifiers import BrokerOrderId, ClientOrderId
 from events.order import Side
 from tests.builders import NOW, a_failure, a_halt, an_account, an_author, an_option
-from tests.dispatcher.test_outcomes import a_report
+from tests.dispatcher.reports import INTENT, QUANTITY, SYMBOL, a_report, books
 from tests.order_builders import a_fill, a_rejection, an_acceptance, an_intent
-
-INTENT = an_intent()
-SYMBOL = INTENT.terms.symbol
-QUANTITY = INTENT.terms.quantity
-
-
-def books(
-    *orders: OrderReport,
-    held: dict[str, int] | None = None,
-    **account: Any,  # noqa: ANN401 -- any figure
-) -> BrokerBooks:
-    """Return the broker's books with `orders` and what it holds."""
-    return BrokerBooks(
-        asked_at=NOW + timedelta(minutes=5),
-        account=BrokerAccount(number="SIM-1", **account),
-        positions=tuple(
-            BrokerPosition(symbol=symbol, quantity=Decimal(quantity))
-            for symbol, quantity in (held or {}).items()
-        ),
-        orders=orders,
-    )
 
 
 def test_equal_books_have_no_difference() -> None:

@@ -3,29 +3,18 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-import typer
 
 from cli.errors import exit_code_of
-from cli.main import app
 from consumers import errors
 from examples.signal_engine.__main__ import main as signal_engine
+from tests.docs.commands import leaf_of
 from tests.docs.pages import PAGES, ROOT, inline_code, name_of, shell_lines
 
 _SIGNAL_ENGINE: Final = ["python", "-m", "examples.signal_engine"]
 _SHOW: Final = ["dispatcher", "recommendations", "show"]
-
-
-def leaf_of(words: list[str]) -> tuple[Any, list[str]]:
-    """Return the command that `words` (without ``dispatcher``) name, and the words left over."""
-    command: Any = typer.main.get_command(app)
-    left, context = words, None
-    while left and not left[0].startswith("-") and hasattr(command, "resolve_command"):
-        context = command.context_class(command, info_name=command.name, parent=context)
-        _, command, left = command.resolve_command(context, left)
-    return command, left
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -11,7 +11,7 @@ import pytest
 from migrations.apply import migrate, pending, status
 from migrations.errors import DatabaseBusy, MigrationEdited, MigrationFailed
 from migrations.ledger import MigrationState
-from tests.migrations.test_migrations import FILES, NAMES, ask, run_by_hand, run_query
+from tests.migrations.by_hand import FILES, NAMES, ask, run_by_hand, run_query
 
 MakeDatabase = Callable[..., str]
 OLD = [file for file in FILES if file.stem < "1010"]

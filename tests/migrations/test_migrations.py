@@ -1,36 +1,17 @@
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-import migrations
 from migrations.apply import migrate, pending
 from migrations.errors import DatabaseUnreachable, MigrationFailed
+from tests.migrations.by_hand import FILES, NAMES, ask, run_by_hand, run_query
 from tests.migrations.legacy import make_legacy
 
-FILES = sorted(Path(migrations.__path__[0]).glob("*.sql"))
-NAMES = [file.stem for file in FILES]
 ACCOUNT_NAME = "1002_add_account_name_to_dispatch_executions"
 LEGACY_ROWS = 1000
 
 MakeDatabase = Callable[..., str]
-
-
-def ask(dsn: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn) as connection:
-        return connection.execute(query.encode()).fetchall()
-
-
-def run_query(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
-
-
-def run_by_hand(dsn: str, file: Path) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(file.read_bytes())
 
 
 def columns(dsn: str, table: str) -> dict[str, tuple[str, bool, str | None]]:

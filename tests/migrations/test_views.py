@@ -23,10 +23,10 @@ from projections.executions import EXECUTIONS
 from projections.status import STATUS
 from tests.builders import ACCOUNT, a_decline, an_opening
 from tests.order_builders import a_fill, an_intent
+from tests.projections.database import run
 from tests.projections.driving import fold
-from tests.projections.projecting import World
+from tests.projections.projecting import World, traded
 from tests.projections.story import NOW, records
-from tests.projections.test_projector import run, traded
 
 TOPIC = f"dispatch.events.{ACCOUNT}"
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-import psycopg
-
 from events import roles
 from events.account import DispatcherStarted
 from events.catalog import LogEvent
@@ -16,6 +14,7 @@ from projections.record import Record
 from projections.session import Session
 from tests.builders import ACCOUNT, NOW, RUN, a_decline, a_halt, an_author, an_opening, an_option
 from tests.order_builders import a_fill, an_intent, an_unknown_outcome
+from tests.projections.database import run
 from tests.projections.driving import Driver, Failures, rows
 from tests.projections.past import Remembered
 from tests.projections.story import records
@@ -26,6 +25,8 @@ LIMITS: Final = '{"max_notional_exposure":"10000","max_open_positions":5}'
 WINNER: Final = an_intent(1, quantity=10)
 OPTION: Final = an_intent(2, quantity=2, price=5, option=an_option())
 LATER: Final = an_intent(3, ticker="AAPL", quantity=3, price=50, at=NOW + timedelta(days=1))
+POISON: Final = "ALTER TABLE account_state ADD CONSTRAINT poison CHECK (executed_count < 2)"
+MENDED: Final = "ALTER TABLE account_state DROP CONSTRAINT poison"
 
 
 def started(run: int = 0, limits: str = LIMITS) -> DispatcherStarted:
@@ -55,11 +56,6 @@ EVENTFUL: Final[list[LogEvent]] = [
 
 def told(events: Sequence[LogEvent]) -> list[Record]:
     return records(TOPIC, events)
-
-
-def run(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
 
 
 def tables(dsn: str) -> dict[str, list[dict[str, Any]]]:

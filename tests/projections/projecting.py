@@ -1,5 +1,6 @@
 """A projector in a thread, on a real Kafka, and logs written the way dispatchers write them."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from confluent_kafka.admin import AdminClient
 
 from consumers.cluster import Cluster
 from consumers.kafka import CONNECTED_AT_ONCE
+from consumers.projector.projector import Projector
 from consumers.projector.run import run_projector
 from consumers.projector.settings import Progress, ProjectorResult, ProjectorSettings
+from consumers.projector.verify import verify
 from consumers.registry import RegistrySchemaSource
 from consumers.topics_admin import apply_topics
 from events.catalog import AnyEvent
@@ -21,10 +24,15 @@ from events.codec import Codec
 from events.identifiers import AccountName
 from events.topics import log_of
 from migrations.apply import migrate
+from projections.catalog import PROJECTIONS
+from tests.projections.driving import rows
 from tests.projections.story import Log
 from tests.services import Services
 
 PATIENCE_S = 120
+
+READ_LOGS = [projection.name for projection in PROJECTIONS if projection.reads_logs]
+"""The names of the projections that are told from accounts' logs."""
 
 
 @dataclass
@@ -162,3 +170,38 @@ def projecting(world: World, group: str = "projector") -> Iterator[Running]:
         running.stop.set()
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
+
+
+def traded(account: str, count: int, *, first: int = 1) -> Log:
+    log = Log(AccountName(account))
+    for number in range(first, first + count):
+        log.intended(number)
+        log.filled(number, "10", "100")
+    return log
+
+
+def executed(dsn: str) -> list[tuple[str, int]]:
+    found = rows(dsn, "dispatch_executions", "account_name, recommendation_id")
+    return [(row["account_name"], row["recommendation_id"]) for row in found]
+
+
+def checkpoints(dsn: str, topic: str) -> set[int]:
+    return {
+        row["next_offset"] for row in rows(dsn, "projection_checkpoints") if row["topic"] == topic
+    }
+
+
+def step_until(projector: Projector, reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, projector.progress
+        projector.step()
+
+
+def require_nothing_parked_and_all_there(world: World, running: Running, trades: int) -> None:
+    running.wait_until(lambda _: len(executed(world.database)) == trades)
+    running.wait_until(lambda progress: progress.caught_up)
+    assert running.errors == []
+    assert rows(world.database, "parked_events") == []
+    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
+    assert not any(one.differences for one in found)

@@ -3,7 +3,6 @@
 import psycopg
 import pytest
 
-from consumers.cluster import Cluster
 from consumers.projector.building import RebuildSettings
 from consumers.projector.past import LogPast
 from consumers.projector.rebuild import rebuild
@@ -11,25 +10,17 @@ from consumers.projector.recorder import ProjectionRecorder
 from consumers.projector.verify import verify
 from consumers.projector.verify_case import Verified
 from events import roles
-from events.codec import Codec
 from events.identifiers import event_id
 from events.projection import ProjectionSettled, Settlement
 from projections.accounts import ACCOUNTS
 from projections.retry import Retried, Retry
 from projections.session import Session
+from tests.projections.database import run
 from tests.projections.driving import rows
-from tests.projections.projecting import World, projecting
+from tests.projections.projecting import World, executed, projecting, traded
 from tests.projections.story import NOW
-from tests.projections.test_projector import executed, run, traded
 
 TINY = "dispatch.events.tiny"
-
-
-@pytest.fixture
-def world(cluster: Cluster, codec: Codec, database: str) -> World:
-    world = World(cluster, codec, database)
-    world.create("tiny", "large")
-    return world
 
 
 def verified(world: World) -> Verified:

@@ -25,6 +25,7 @@ from projections.verify.compare import differences
 from tests.accounts.histories import ANY_LOG, EVENTS
 from tests.builders import ACCOUNT, NOW, OPTION_SYMBOL, RUN, a_decline, an_adjustment, an_opening
 from tests.order_builders import a_fill, an_intent
+from tests.projections.database import run
 from tests.projections.driving import Driver, Failures, after, rows
 from tests.projections.eventful import (
     EVENTFUL,
@@ -34,13 +35,12 @@ from tests.projections.eventful import (
     WINNER,
     an_engine,
     applied,
-    run,
     started,
     tables,
     told,
 )
+from tests.projections.lives import cut
 from tests.projections.past import Remembered
-from tests.projections.test_any_order import cut
 
 SALE: Final = an_intent(4, side=Side.SELL, quantity=10, price=110, closes=True)
 

@@ -1,7 +1,6 @@
 """Tables of accounts that fell behind, by what could not be applied or was passed by, catch up."""
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 import pytest
 
@@ -13,23 +12,22 @@ from projections.retry import Retried, Retry
 from projections.session import Session
 from tests.builders import NOW, an_adjustment
 from tests.order_builders import a_fill
+from tests.projections.database import run
 from tests.projections.driving import Driver, Failures, after
 from tests.projections.eventful import (
     EVENTFUL,
     LATER,
+    MENDED,
+    POISON,
     TABLES,
     TOPIC,
     an_engine,
     applied,
-    run,
     tables,
     told,
 )
 from tests.projections.past import Remembered
 from tests.projections.story import KnownSchemas
-
-POISON: Final = "ALTER TABLE account_state ADD CONSTRAINT poison CHECK (executed_count < 2)"
-MENDED: Final = "ALTER TABLE account_state DROP CONSTRAINT poison"
 
 
 @pytest.fixture

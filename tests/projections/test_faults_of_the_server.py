@@ -8,22 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from consumers.cluster import Cluster
-from consumers.projector.verify import verify
-from events.codec import Codec
 from migrations.apply import migrate
 from migrations.files import FOLDER
-from projections.catalog import PROJECTIONS
+from tests.projections.database import ask, run
 from tests.projections.driving import rows
-from tests.projections.projecting import Running, World, projecting
-from tests.projections.test_projector import executed, run, traded
-
-
-@pytest.fixture
-def world(cluster: Cluster, codec: Codec, database: str) -> World:
-    world = World(cluster, codec, database)
-    world.create("tiny", "large")
-    return world
+from tests.projections.projecting import (
+    World,
+    projecting,
+    require_nothing_parked_and_all_there,
+    traded,
+)
 
 
 @pytest.fixture
@@ -31,20 +25,6 @@ def operator(world: World) -> Iterator[psycopg.Connection[Any]]:
     """Somebody else's connection to the same database."""
     with psycopg.connect(world.database, autocommit=True) as connection:
         yield connection
-
-
-def require_nothing_parked_and_all_there(world: World, running: Running, trades: int) -> None:
-    running.wait_until(lambda _: len(executed(world.database)) == trades)
-    running.wait_until(lambda progress: progress.caught_up)
-    assert running.errors == []
-    assert rows(world.database, "parked_events") == []
-    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
-    assert not any(one.differences for one in found)
-
-
-def ask(connection: psycopg.Connection[Any], query: str) -> Any:  # noqa: ANN401 -- any column
-    [(value,)] = connection.execute(query.encode()).fetchall()
-    return value
 
 
 def await_sql(connection: psycopg.Connection[Any], condition: str) -> None:

@@ -12,9 +12,8 @@ from consumers.projector.recorder import ProjectionRecorder
 from events.codec import Codec
 from projections.catalog import projection_named
 from tests.projections.driving import rows
-from tests.projections.projecting import World
+from tests.projections.projecting import World, traded
 from tests.projections.story import NOW
-from tests.projections.test_projector import traded
 
 EXECUTIONS = projection_named("executions")
 MANY = 150

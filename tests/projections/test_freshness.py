@@ -12,8 +12,8 @@ from consumers.freshness import Standing, standings
 from events.codec import Codec
 from projections.executions import EXECUTIONS
 from projections.recommendations import RECOMMENDATIONS
-from tests.projections.projecting import PATIENCE_S, World, projecting
-from tests.projections.test_projector import executed, run, traded
+from tests.projections.database import run
+from tests.projections.projecting import PATIENCE_S, World, executed, projecting, traded
 
 TINY = ("dispatch.events.tiny", 0)
 

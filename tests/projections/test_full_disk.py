@@ -12,10 +12,15 @@ import pytest
 
 from projections.executions import EXECUTIONS
 from projections.faults import DatabaseUnavailable
+from tests.projections.database import ask, run
 from tests.projections.driving import Driver, rows
-from tests.projections.projecting import World, projecting, world_on
-from tests.projections.test_faults_of_the_server import ask, require_nothing_parked_and_all_there
-from tests.projections.test_projector import run, traded
+from tests.projections.projecting import (
+    World,
+    projecting,
+    require_nothing_parked_and_all_there,
+    traded,
+    world_on,
+)
 from tests.services import Services
 
 FULL = Path("/dev/full")

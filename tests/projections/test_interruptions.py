@@ -17,7 +17,9 @@ from projections.faults import (
     is_about_the_row,
 )
 from projections.status import STATUS
+from tests.projections.database import run, wait_until_blocked
 from tests.projections.driving import Driver, after, rows
+from tests.projections.projecting import traded
 from tests.projections.story import Log
 
 
@@ -26,19 +28,6 @@ def driver(database: str) -> Iterator[Driver]:
     driver = Driver(database, EXECUTIONS)
     yield driver
     driver.close()
-
-
-def traded(account: str, count: int) -> Log:
-    log = Log(AccountName(account))
-    for number in range(1, count + 1):
-        log.intended(number)
-        log.filled(number, "10", "100")
-    return log
-
-
-def run(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
 
 
 def cut_connections(dsn: str) -> None:
@@ -90,17 +79,6 @@ def test_a_second_projector_that_waits_for_the_first_one_s_commit_loses_too(
 
     assert lost.is_set()
     assert rows(database, "dispatch_executions") == []
-
-
-def wait_until_blocked(dsn: str) -> None:
-    # Of this database alone: other tests wait for locks of the same server.
-    waiting = """
-        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-        AND wait_event_type = 'Lock'
-    """
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        while connection.execute(waiting).fetchone() == (0,):
-            Event().wait(0.02)
 
 
 def test_a_cut_connection_parks_nothing_and_the_same_batch_goes_on(

@@ -20,8 +20,9 @@ from projections.session import Session
 from projections.shadow import Shadow
 from tests.builders import a_decline
 from tests.order_builders import a_fill
+from tests.projections.database import run
 from tests.projections.driving import Failures, after, rows
-from tests.projections.eventful import EVENTFUL, LATER, TOPIC, an_engine, applied, run, tables, told
+from tests.projections.eventful import EVENTFUL, LATER, TOPIC, an_engine, applied, tables, told
 from tests.projections.past import Remembered
 from tests.projections.story import KnownSchemas
 

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -22,6 +20,7 @@ from events.order import OrderFilled
 from projections.catalog import PROJECTIONS
 from stack import servers
 from tests.projections.driving import rows
+from tests.projections.processes import ACCOUNTS, await_executed, executions, project
 from tests.projections.projecting import World, world_on
 from tests.projections.story import Log
 from tests.services import Services
@@ -34,7 +33,6 @@ PER_ROUND: Final = int(os.environ.get("DISPATCHER_TEST_PER_ROUND", "2500" if SWE
 PER_TRANSACTION: Final = 2 if PER_ROUND < 100 else 100
 VICTIMS: Final[tuple[Victim, ...]] = ("projector", "backend", "postgres", "kafka")
 """A backend is the process that serves one connection: its death makes PostgreSQL start anew."""
-ACCOUNTS: Final = ("tiny", "large")
 DECLINED_FROM: Final = 10_000_000
 SEED: Final = int(os.environ.get("DISPATCHER_TEST_SEED", "20261123"))
 
@@ -162,46 +160,6 @@ def lived(account: str, turn: int) -> Log:
         if number % 2:
             log.declined(DECLINED_FROM + number)
     return log
-
-
-def project(world: World, services: Services, directory: Path) -> "subprocess.Popen[bytes]":
-    config = directory / "dispatcher.toml"
-    config.write_text(
-        f'[kafka]\nbootstrap_servers = "{services.bootstrap_servers}"\n'
-        f'topic_prefix = "{world.cluster.prefix}"\n'
-        f'[registry]\nurl = "{services.registry_url}"\n'
-        f'[postgres]\ndsn = "{world.database}"\n'
-        + "".join(
-            f'[accounts.{account}]\nmode = "SIMULATED"\npreset = "tiny"\n'
-            'start_from = "earliest"\nstarting_cash = 1000\n'
-            for account in ACCOUNTS
-        )
-    )
-    with (directory / "projector.log").open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "projections", "run", "--config", str(config)],
-            stdout=output,
-            stderr=output,
-        )
-
-
-def await_executed(world: World, count: int, projector: "subprocess.Popen[bytes]") -> None:
-    """Return once so many executions are in the table; PostgreSQL may be away meanwhile."""
-    while True:
-        assert projector.poll() is None
-        try:
-            if executions(world.database) >= count:
-                return
-        except psycopg.OperationalError:
-            pass  # it comes back
-        Event().wait(0.02)
-
-
-def executions(dsn: str) -> int:
-    with psycopg.connect(dsn) as connection:
-        found = connection.execute("SELECT count(*) FROM dispatch_executions").fetchone()
-    assert found is not None
-    return int(found[0])
 
 
 def kill_backend(dsn: str) -> None:

@@ -24,15 +24,9 @@ from projections.session import Session
 from projections.shadow import Shadow
 from projections.shadow_tables import left_of, shadow_schema
 from tests.projections.driving import after
+from tests.projections.lives import cut, partly_then_wholly, records
+from tests.projections.log_tables import EVENT_BY_EVENT, LOGS, applied
 from tests.projections.story import Log
-from tests.projections.test_any_order import (
-    EVENT_BY_EVENT,
-    LOGS,
-    applied,
-    cut,
-    partly_then_wholly,
-    records,
-)
 
 SWEEP: Final = bool(os.environ.get("DISPATCHER_TEST_SWEEP"))
 

@@ -12,11 +12,10 @@ from consumers.projector.verify import verify
 from events.codec import Codec
 from migrations.apply import migrate
 from projections.catalog import PROJECTIONS
-from tests.migrations.test_migrations import FILES
+from tests.migrations.by_hand import FILES
 from tests.projections.driving import rows
-from tests.projections.projecting import Running, World, projecting
+from tests.projections.projecting import Running, World, executed, projecting, traded
 from tests.projections.story import Log
-from tests.projections.test_projector import executed, traded
 
 EXPANSION = """
 -- Order: expand

@@ -6,28 +6,24 @@ from dataclasses import replace
 from threading import Event
 
 import psycopg
-import pytest
 
-from consumers.cluster import Cluster
 from consumers.projector.lane import Lane
 from consumers.projector.projector import Projector
 from consumers.projector.writer import Load, Part
-from events.codec import Codec
 from projections.executions import EXECUTIONS
 from projections.prepared import Stretch
 from projections.projection import Projection
 from projections.status import STATUS
+from tests.projections.database import wait_until_blocked
 from tests.projections.driving import Driver, after, rows
-from tests.projections.projecting import World, projecting
-from tests.projections.test_interruptions import wait_until_blocked
-from tests.projections.test_projector import checkpoints, executed, step_until, traded
-
-
-@pytest.fixture
-def world(cluster: Cluster, codec: Codec, database: str) -> World:
-    world = World(cluster, codec, database)
-    world.create("tiny", "large")
-    return world
+from tests.projections.projecting import (
+    World,
+    checkpoints,
+    executed,
+    projecting,
+    step_until,
+    traded,
+)
 
 
 @contextmanager

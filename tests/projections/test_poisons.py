@@ -27,6 +27,7 @@ from projections.skip import Skip
 from projections.status import STATUS
 from projections.verify.catalog import FOLDS
 from projections.verify.compare import differences
+from tests.projections.database import run
 from tests.projections.driving import Driver, rows
 from tests.projections.poisons import (
     OF_ORDERS,
@@ -116,11 +117,6 @@ class Logs:
             if (topic, one.origin.offset) not in self.skipped
         ]
         yield kept, end
-
-
-def run(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.projection.name)

@@ -13,10 +13,10 @@ from consumers.projector.building import RebuildSettings
 from consumers.projector.rebuild import rebuild
 from events.codec import Codec
 from projections.catalog import PROJECTIONS
-from tests.projections.projecting import World
+from tests.projections.database import run
+from tests.projections.projecting import World, traded
+from tests.projections.rebuilding import ALL_TABLES, content, is_verified
 from tests.projections.story import NOW
-from tests.projections.test_projector import run, traded
-from tests.projections.test_rebuild import ALL_TABLES, content, is_verified
 from tests.services import Services
 
 LOCKED = "dispatcher_rebuild_executions.dispatch_orders"

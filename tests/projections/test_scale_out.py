@@ -11,9 +11,8 @@ from consumers.projector.verify import verify
 from events.codec import Codec
 from projections.catalog import PROJECTIONS
 from tests.projections.driving import rows
-from tests.projections.projecting import PATIENCE_S, World
-from tests.projections.test_kills import await_executed, project
-from tests.projections.test_projector import executed, traded
+from tests.projections.processes import await_executed, project
+from tests.projections.projecting import PATIENCE_S, World, executed, traded
 from tests.services import Services
 
 ACCOUNTS = ("large", "middle", "tiny")

@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from consumers.cluster import Cluster
 from consumers.projector.verify import verify
 from consumers.projector.verify_case import Verified
 from consumers.projector.verify_scope import Scope
-from events.codec import Codec
 from events.identifiers import AccountName
 from projections.catalog import PROJECTIONS
 from projections.executions import EXECUTIONS
@@ -22,40 +20,13 @@ from projections.verify.compare import Difference, Kind, differences
 from projections.verify.extent import Extent
 from projections.verify.fold import KEYS
 from projections.verify.screen import Screen
+from tests.projections.database import run
 from tests.projections.driving import fold, rows
-from tests.projections.projecting import World
+from tests.projections.lives import LIVES
+from tests.projections.log_tables import TABLES
+from tests.projections.projecting import World, traded
 from tests.projections.story import OPTION, Log, recommendation
-from tests.projections.test_any_order import LIVES, TABLES
-from tests.projections.test_projector import traded
-
-
-@pytest.fixture
-def world(cluster: Cluster, codec: Codec, database: str) -> World:
-    world = World(cluster, codec, database)
-    world.create("tiny", "large")
-    return world
-
-
-def eventful(account: str) -> Log:
-    log = Log(AccountName(account))
-    for number, life in enumerate(LIVES, start=1):
-        life(log, number)
-    log.intended(20, option=OPTION, quantity="2")
-    log.filled(20, "2", "5.2", option=OPTION)
-    return log
-
-
-def run(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
-
-
-def verified(world: World) -> list[Verified]:
-    return verify(world.cluster, world.codec, world.database, PROJECTIONS)
-
-
-def found(world: World) -> list[Difference]:
-    return [difference for one in verified(world) for difference in one.differences]
+from tests.projections.verifying import eventful, everything, found, verified
 
 
 def test_every_projection_and_table_is_verified() -> None:
@@ -330,13 +301,6 @@ def test_a_table_emptied_by_hand_is_missing_row_by_row(world: World) -> None:
     run(world.database, "TRUNCATE dispatch_fills")
 
     assert [one.kind for one in found(world)] == [Kind.MISSING] * count
-
-
-def everything(world: World) -> None:
-    world.write(eventful("tiny"))
-    world.write_raw("recommendations", world.codec.encode(recommendation(1)))
-    world.write_raw("dispatch.dead-letters", b"\x00\xff", {"dlq.reason": b"undecodable"})
-    world.catch_up()
 
 
 def test_rows_are_looked_up_by_their_key_though_postgresql_never_counted_the_table(

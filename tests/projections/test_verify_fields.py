@@ -18,9 +18,10 @@ from projections.verify.compare import Difference, Kind
 from projections.verify.gates import gates_as_shown
 from projections.verify.json_values import stored
 from tests.order_builders import an_intent
+from tests.projections.database import run
 from tests.projections.projecting import World
 from tests.projections.story import CODEC, OPTION, Log, recommendation
-from tests.projections.test_verify import everything, found, run
+from tests.projections.verifying import everything, found
 
 PLAIN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"\\'))
 TEXTS = ('said "no"', "a\\b", "a\nb", "a\x00b", "½ größer ✓", "", "\x7f", "\\u0000")

@@ -11,10 +11,10 @@ from consumers.projector.verify import verify
 from consumers.projector.verify_case import Verified
 from events.codec import Codec
 from projections.catalog import PROJECTIONS
-from tests.projections.projecting import World
+from tests.projections.database import run
+from tests.projections.projecting import World, traded
 from tests.projections.story import recommendation
-from tests.projections.test_projector import run, traded
-from tests.projections.test_verify import eventful
+from tests.projections.verifying import eventful
 from tests.services import Services
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from brokers.errors import OrderNotAccepted, OrderOutcomeUnclear
 from consumers.clock import SystemClock
-from tests.brokers.alpaca.test_transport import broker_at, reset
+from tests.brokers.alpaca.wire import broker_at, reset
 from tests.brokers.contract import a_request
 
 HELLO_BYTES = 65536

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,13 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from pydantic import SecretStr
 
-from brokers.alpaca.broker import AlpacaPaperBroker
 from brokers.alpaca.classify import Breakage
-from brokers.alpaca.credentials import HOSTS, Credentials, refusal_of
-from brokers.alpaca.rate import RateBudget
-from brokers.alpaca.transport import AlpacaHttp, HardenedSession
+from brokers.alpaca.credentials import HOSTS, refusal_of
+from brokers.alpaca.transport import HardenedSession
 from brokers.errors import (
     BrokerUnavailable,
     CredentialsRefused,
@@ -31,7 +27,7 @@ from brokers.errors import (
 from events.identifiers import ClientOrderId
 from events.order import RejectionClass
 from stack.alpaca_server.control import AlpacaControl
-from tests.brokers.alpaca.wire import Answer, answering, http
+from tests.brokers.alpaca.wire import SECRET, Answer, answering, broker_at, http, reset
 from tests.brokers.contract import StoppedHere, a_request
 
 ORDER = {
@@ -46,14 +42,6 @@ ORDER = {
     "limit_price": "101",
     "created_at": "2026-01-05T14:30:00.123456789Z",
 }
-SECRET = "a-secret-that-nobody-may-read"  # noqa: S105 -- a made-up one, to be looked for
-
-
-def broker_at(url: str, deadline_s: float = 5.0) -> tuple[AlpacaPaperBroker, AlpacaHttp]:
-    """Return a broker that talks to `url`."""
-    budget = RateBudget(time.monotonic, time.time)
-    way = AlpacaHttp(url, Credentials(SecretStr("KEY"), SecretStr(SECRET)), deadline_s, budget)
-    return AlpacaPaperBroker(way), way
 
 
 def submitted(*answers: Answer) -> tuple[list[bytes], BaseException | None]:
@@ -67,11 +55,6 @@ def submitted(*answers: Answer) -> tuple[list[bytes], BaseException | None]:
             raised = error
         way.close()
     return wire.requests, raised
-
-
-def reset(connection: socket.socket) -> None:
-    """Cut the connection so that the other side hears of it as a reset."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
 def the_order(**changes: object) -> bytes:

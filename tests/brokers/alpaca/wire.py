@@ -1,12 +1,24 @@
-"""A server of raw bytes on this machine: it answers what it is told, and counts what arrives."""
+"""A server of raw bytes on this machine, and a broker that talks to it.
+
+The server answers what it is told, and counts what arrives.
+"""
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TypeAlias
 
+from pydantic import SecretStr
+
+from brokers.alpaca.broker import AlpacaPaperBroker
+from brokers.alpaca.credentials import Credentials
+from brokers.alpaca.rate import RateBudget
+from brokers.alpaca.transport import AlpacaHttp
+
 Answer: TypeAlias = bytes | Callable[[socket.socket], None] | None
+SECRET = "a-secret-that-nobody-may-read"  # noqa: S105 -- a made-up one, to be looked for
 
 
 class Wire:
@@ -56,6 +68,18 @@ def http(status: str, body: bytes = b"", *headers: str) -> bytes:
     """Return a whole HTTP response that closes its connection."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def reset(connection: socket.socket) -> None:
+    """Cut the connection so that the other side hears of it as a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def broker_at(url: str, deadline_s: float = 5.0) -> tuple[AlpacaPaperBroker, AlpacaHttp]:
+    """Return a broker that talks to `url`."""
+    budget = RateBudget(time.monotonic, time.time)
+    way = AlpacaHttp(url, Credentials(SecretStr("KEY"), SecretStr(SECRET)), deadline_s, budget)
+    return AlpacaPaperBroker(way), way
 
 
 def _request(connection: socket.socket) -> bytes:
