@@ -4,6 +4,7 @@ A process that starts anew pays most of a second for its imports; hundreds of th
 run's time. These are as real: a pid, signals, an exit code, a directory and an environment.
 """
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -25,6 +26,9 @@ IMPORTED_ONCE: Final = [
     "tests.dispatcher.storm.lives",
 ]
 """All of it before the first fork: only the first list that a process names is heeded."""
+
+WHERE: Final = Signals.SIGUSR2
+"""Upon which a process says on stderr where each of its threads stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def _live(
     ):
         os.dup2(opened, number)
         os.close(opened)
+    faulthandler.register(WHERE, file=2)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 -- as long as the process
     os.environ.clear()
     os.environ.update(environ)

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from cli.main import run
-from tests.born import bear
+from tests.born import WHERE, bear
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
@@ -66,6 +67,12 @@ class Command:
             )
             try:
                 code = process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                process.send_signal(WHERE)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(2)  # until it has said so
+                error.add_note(f"it has said: {out.read_bytes()!r}, {err.read_bytes().decode()}")
+                raise
             finally:
                 process.kill()
             return Answer(code, out.read_bytes().decode(), err.read_bytes().decode())
