@@ -112,8 +112,7 @@ class Shadow:
             connection = self.session.connection(self._projection.stages)
             begins("building keys of")
             later.build(connection)
-            for table in self._projection.tables:
-                connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+            self.analyze()
             with connection.transaction():
                 connection.execute("SET LOCAL statement_timeout = 0")
                 begins("merging")

@@ -27,10 +27,10 @@ def a_report(*cumulative: int, **changes: Any) -> OrderReport:  # noqa: ANN401 -
     terms = INTENT.terms
     report = OrderReport(
         broker_order_id=BrokerOrderId("b-1"),
-        client_order_id=ClientOrderId(terms.client_order_id),
-        symbol=terms.symbol,
+        client_order_id=ORDER,
+        symbol=SYMBOL,
         side=terms.side,
-        quantity=terms.quantity,
+        quantity=QUANTITY,
         limit_price=terms.limit_price,
         status=OrderStatus.WORKING,
         created_at=NOW,

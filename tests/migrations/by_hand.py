@@ -16,11 +16,6 @@ def ask(dsn: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def run_query(dsn: str, query: str) -> None:
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query.encode())
-
-
 def run_by_hand(dsn: str, file: Path) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(file.read_bytes())

@@ -11,7 +11,8 @@ import pytest
 from migrations.apply import migrate, pending, status
 from migrations.errors import DatabaseBusy, MigrationEdited, MigrationFailed
 from migrations.ledger import MigrationState
-from tests.migrations.by_hand import FILES, NAMES, ask, run_by_hand, run_query
+from tests.migrations.by_hand import FILES, NAMES, ask, run_by_hand
+from tests.projections.database import run
 
 MakeDatabase = Callable[..., str]
 OLD = [file for file in FILES if file.stem < "1010"]
@@ -34,13 +35,13 @@ def migrated_before_checksums(dsn: str) -> None:
     """Leave the database as the version before left it: files applied, and only named."""
     for file in OLD:
         run_by_hand(dsn, file)
-    run_query(
+    run(
         dsn,
         "CREATE TABLE _yoyo_migration (migration_hash VARCHAR(64) PRIMARY KEY,"
         " migration_id VARCHAR(255), applied_at_utc TIMESTAMP)",
     )
     for file in OLD:
-        run_query(
+        run(
             dsn,
             "INSERT INTO _yoyo_migration"  # noqa: S608 -- names of our own files
             f" VALUES (md5('{file.stem}'), '{file.stem}', '2026-01-02 03:04:05')",

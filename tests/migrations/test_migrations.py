@@ -5,8 +5,9 @@ import pytest
 
 from migrations.apply import migrate, pending
 from migrations.errors import DatabaseUnreachable, MigrationFailed
-from tests.migrations.by_hand import FILES, NAMES, ask, run_by_hand, run_query
+from tests.migrations.by_hand import FILES, NAMES, ask, run_by_hand
 from tests.migrations.legacy import make_legacy
+from tests.projections.database import run
 
 ACCOUNT_NAME = "1002_add_account_name_to_dispatch_executions"
 LEGACY_ROWS = 1000
@@ -122,7 +123,7 @@ def test_adding_the_account_name_again_after_all_brings_no_default_back(database
 def test_every_file_can_be_run_again_by_hand_once_the_views_are_dropped(database: str) -> None:
     before = columns(database, "dispatch_executions")
     views = columns(database, "dispatch_views.accounts")
-    run_query(database, "DROP SCHEMA dispatch_views CASCADE")  # no column under a view is altered
+    run(database, "DROP SCHEMA dispatch_views CASCADE")  # no column under a view is altered
 
     for file in FILES:
         run_by_hand(database, file)

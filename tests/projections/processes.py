@@ -14,7 +14,8 @@ from tests.services import Services
 ACCOUNTS: Final = ("tiny", "large")
 
 
-def project(world: World, services: Services, directory: Path) -> "subprocess.Popen[bytes]":
+def configured(world: World, services: Services, directory: Path) -> Path:
+    """Write a configuration of the world's accounts, and return where it is."""
     config = directory / "dispatcher.toml"
     config.write_text(
         f'[kafka]\nbootstrap_servers = "{services.bootstrap_servers}"\n'
@@ -27,6 +28,11 @@ def project(world: World, services: Services, directory: Path) -> "subprocess.Po
             for account in ACCOUNTS
         )
     )
+    return config
+
+
+def project(world: World, services: Services, directory: Path) -> "subprocess.Popen[bytes]":
+    config = configured(world, services, directory)
     with (directory / "projector.log").open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "cli.main", "projections", "run", "--config", str(config)],

@@ -16,7 +16,6 @@ from consumers.kafka import CONNECTED_AT_ONCE
 from consumers.projector.projector import Projector
 from consumers.projector.run import run_projector
 from consumers.projector.settings import Progress, ProjectorResult, ProjectorSettings
-from consumers.projector.verify import verify
 from consumers.registry import RegistrySchemaSource
 from consumers.topics_admin import apply_topics
 from events.catalog import AnyEvent
@@ -196,12 +195,3 @@ def step_until(projector: Projector, reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline, projector.progress
         projector.step()
-
-
-def require_nothing_parked_and_all_there(world: World, running: Running, trades: int) -> None:
-    running.wait_until(lambda _: len(executed(world.database)) == trades)
-    running.wait_until(lambda progress: progress.caught_up)
-    assert running.errors == []
-    assert rows(world.database, "parked_events") == []
-    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
-    assert not any(one.differences for one in found)

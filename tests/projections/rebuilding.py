@@ -7,12 +7,12 @@ import psycopg
 from consumers.projector.building import RebuildSettings
 from consumers.projector.finishing import OnProgress, Rebuilt
 from consumers.projector.rebuild import rebuild
-from consumers.projector.verify import verify
 from projections.catalog import PROJECTIONS, projection_named
 from projections.projection import Projection
 from tests.projections.driving import rows
 from tests.projections.projecting import World
 from tests.projections.story import NOW
+from tests.projections.verifying import found
 
 EXECUTIONS = projection_named("executions")
 ALL_TABLES = [table for projection in PROJECTIONS for table in projection.tables]
@@ -34,8 +34,7 @@ def rebuilt(
 
 
 def is_verified(world: World) -> bool:
-    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
-    return not any(one.differences for one in found)
+    return not found(world)
 
 
 def content(dsn: str) -> dict[str, Any]:

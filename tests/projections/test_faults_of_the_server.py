@@ -15,9 +15,9 @@ from tests.projections.driving import rows
 from tests.projections.projecting import (
     World,
     projecting,
-    require_nothing_parked_and_all_there,
     traded,
 )
+from tests.projections.verifying import require_nothing_parked_and_all_there
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from tests.projections.driving import Driver, rows
 from tests.projections.projecting import (
     World,
     projecting,
-    require_nothing_parked_and_all_there,
     traded,
     world_on,
 )
+from tests.projections.verifying import require_nothing_parked_and_all_there
 from tests.services import Services
 
 FULL = Path("/dev/full")

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaException
 
-from consumers.projector.verify import verify
 from events.catalog import AnyEvent
 from events.identifiers import AccountName
 from events.order import OrderFilled
@@ -23,6 +22,7 @@ from tests.projections.driving import rows
 from tests.projections.processes import ACCOUNTS, await_executed, executions, project
 from tests.projections.projecting import World, world_on
 from tests.projections.story import Log
+from tests.projections.verifying import verified
 from tests.services import Services
 
 Victim: TypeAlias = Literal["projector", "backend", "postgres", "kafka"]
@@ -84,7 +84,7 @@ def test_verify_is_clean_after_projector_postgresql_and_kafka_were_killed_at_ran
         projector.wait(30)
     world.catch_up()
 
-    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
+    found = verified(world)
 
     assert [one.differences for one in found] == [()] * len(PROJECTIONS)
     assert rows(world.database, "parked_events") == []

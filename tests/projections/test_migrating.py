@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from consumers.cluster import Cluster
-from consumers.projector.verify import verify
 from events.codec import Codec
 from migrations.apply import migrate
-from projections.catalog import PROJECTIONS
 from tests.migrations.by_hand import FILES
 from tests.projections.driving import rows
 from tests.projections.projecting import Running, World, executed, projecting, traded
 from tests.projections.story import Log
+from tests.projections.verifying import verified
 
 EXPANSION = """
 -- Order: expand
@@ -68,7 +67,7 @@ def halfway(world: World) -> Iterator[tuple[Log, Running]]:
 
 def assert_nothing_differs(world: World) -> None:
     assert rows(world.database, "parked_events") == []
-    for found in verify(world.cluster, world.codec, world.database, PROJECTIONS):
+    for found in verified(world):
         assert found.differences == ()
 
 

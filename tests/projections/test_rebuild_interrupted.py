@@ -14,6 +14,7 @@ from consumers.projector.rebuild import discard
 from projections.shadow import Shadow
 from tests.projections.database import run
 from tests.projections.driving import rows
+from tests.projections.processes import configured
 from tests.projections.projecting import World, traded
 from tests.projections.rebuilding import EXECUTIONS, content, rebuilt, schemas
 from tests.services import Services
@@ -87,15 +88,7 @@ def test_what_an_interrupted_rebuild_left_can_be_dropped_without_another(world: 
 def rebuild_in_a_process(
     world: World, services: Services, directory: Path
 ) -> "subprocess.Popen[bytes]":
-    config = directory / "dispatcher.toml"
-    config.write_text(
-        f'[kafka]\nbootstrap_servers = "{services.bootstrap_servers}"\n'
-        f'topic_prefix = "{world.cluster.prefix}"\n'
-        f'[registry]\nurl = "{services.registry_url}"\n'
-        f'[postgres]\ndsn = "{world.database}"\n'
-        '[accounts.tiny]\nmode = "SIMULATED"\npreset = "tiny"\nstart_from = "earliest"\n'
-        "starting_cash = 1000\n"
-    )
+    config = configured(world, services, directory)
     command = [sys.executable, "-m", "cli.main", "projections", "rebuild", "executions"]
     return subprocess.Popen([*command, "--config", str(config)])
 

@@ -7,12 +7,12 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from consumers.cluster import Cluster
-from consumers.projector.verify import verify
 from events.codec import Codec
 from projections.catalog import PROJECTIONS
 from tests.projections.driving import rows
 from tests.projections.processes import await_executed, project
 from tests.projections.projecting import PATIENCE_S, World, executed, traded
+from tests.projections.verifying import verified
 from tests.services import Services
 
 ACCOUNTS = ("large", "middle", "tiny")
@@ -67,7 +67,7 @@ def test_a_second_projector_shares_the_logs_and_takes_over_those_of_one_that_was
             process.wait(PATIENCE_S)
     world.catch_up()
 
-    found = verify(world.cluster, world.codec, world.database, PROJECTIONS)
+    found = verified(world)
 
     assert [one.differences for one in found] == [()] * len(PROJECTIONS)
     assert rows(world.database, "parked_events") == []

@@ -5,18 +5,17 @@ import pytest
 from psycopg import sql
 
 from bench.story import history
-from events.envelope import Origin
 from events.identifiers import AccountName
 from events.topics import log_of
 from projections.accounts import ACCOUNTS
 from projections.executions import EXECUTIONS
 from projections.projection import Projection
-from projections.record import Record, read_record
+from projections.record import Record
 from projections.session import Session
 from projections.shadow import Shadow
 from projections.shadow_tables import shadow_schema
 from tests.projections.driving import Driver, fold
-from tests.projections.story import CODEC
+from tests.projections.story import records
 
 TINY = AccountName("tiny")
 ORDERS = ("dispatch_orders", "dispatch_executions")
@@ -24,16 +23,7 @@ ORDERS = ("dispatch_orders", "dispatch_executions")
 
 def of_a_working_day(count: int) -> list[Record]:
     """Return the log of an account whose decisions went through every gate."""
-    return [
-        read_record(
-            CODEC,
-            Origin(topic=log_of(TINY).name, partition=0, offset=offset),
-            key=None,
-            value=CODEC.encode(event),
-            headers=(),
-        )
-        for offset, event in enumerate(history(TINY, count))
-    ]
+    return records(log_of(TINY).name, history(TINY, count))
 
 
 def put_aside(dsn: str, table: str) -> int:

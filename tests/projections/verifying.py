@@ -1,12 +1,13 @@
-"""A world in which everything has happened, and what verify finds there."""
+"""A world in which everything has happened, and what verify finds in any."""
 
 from consumers.projector.verify import verify
 from consumers.projector.verify_case import Verified
 from events.identifiers import AccountName
 from projections.catalog import PROJECTIONS
 from projections.verify.compare import Difference
+from tests.projections.driving import rows
 from tests.projections.lives import LIVES
-from tests.projections.projecting import World
+from tests.projections.projecting import Running, World, executed
 from tests.projections.story import OPTION, Log, recommendation
 
 
@@ -32,3 +33,11 @@ def verified(world: World) -> list[Verified]:
 
 def found(world: World) -> list[Difference]:
     return [difference for one in verified(world) for difference in one.differences]
+
+
+def require_nothing_parked_and_all_there(world: World, running: Running, trades: int) -> None:
+    running.wait_until(lambda _: len(executed(world.database)) == trades)
+    running.wait_until(lambda progress: progress.caught_up)
+    assert running.errors == []
+    assert rows(world.database, "parked_events") == []
+    assert found(world) == []
