@@ -1,51 +1,20 @@
-"""Events whose gates go their own way: everything else of them is read and written as ever."""
+"""Events whose gates go their own way: everything else of them is written as ever."""
 
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final, TypeAlias
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_writer
 
 from events.avro import Json
 from events.gates_bytes import gates_writer
-from events.gates_text import MakeGatesReader
-from events.readers import bare, record_reader
+from events.readers import bare
 from events.records import hints_of, record_writer
-
-BriefReader: TypeAlias = Callable[[bytes, int], Any]
-"""From bytes, and where Avro's begin in them, to an event; None where it needs a whole reading."""
 
 BriefWriter: TypeAlias = Callable[[bytes, Any], bytes | None]
 """From a head and an event to that head and Avro's bytes; None where it needs a whole writing."""
 
 _GATES: Final = "gates"
-
-
-def brief_reader(kind: type, schema: Json, gates: MakeGatesReader) -> BriefReader | None:
-    """Return a function that reads a `kind`, its gates by `gates`; None where it has none.
-
-    It never finds fault: what it cannot read is None, and a whole reading says why.
-    """
-    parts = _parts(kind, schema)
-    read_gates = None if parts is None else gates(parts[1])
-    if parts is None or read_gates is None:
-        return None
-    before, _, after = parts
-    read = record_reader(kind, schema, as_they_are=frozenset({_GATES}))
-
-    def brief(data: bytes, start: int) -> Any:  # noqa: ANN401 -- `kind` is only known at run time
-        body = BytesIO(data)
-        body.seek(start)
-        try:
-            record: Any = schemaless_reader(body, before, None)
-            record[_GATES], end = read_gates(data, body.tell())
-            body.seek(end)
-            record.update(schemaless_reader(body, after, None))
-            return read(record) if body.tell() == len(data) else None
-        except Exception:  # noqa: BLE001 -- damaged bytes raise anything; the whole reading tells it
-            return None
-
-    return brief
 
 
 def brief_writer(kind: type, schema: Json) -> BriefWriter | None:
@@ -60,7 +29,7 @@ def brief_writer(kind: type, schema: Json) -> BriefWriter | None:
     before, _, after = parts
     to_record = record_writer(kind, without=frozenset({_GATES}))
 
-    def brief(head: bytes, event: Any) -> bytes | None:  # noqa: ANN401 -- as above
+    def brief(head: bytes, event: Any) -> bytes | None:  # noqa: ANN401 -- `kind` is only known at run time
         body = BytesIO()
         body.write(head)
         try:

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from events.avro import Json, avro_schema
-from events.brief import BriefReader, BriefWriter, brief_reader, brief_writer
+from events.brief import BriefWriter, brief_writer
 from events.catalog import EVENTS, NAMESPACE, AnyEvent
+from events.compiled import CompiledReader, compiled_reader
 from events.gates_text import MakeGatesReader, gates_reader
 from events.readers import Reader, bare, record_reader
 from events.records import Writer, record_writer
@@ -46,12 +47,14 @@ class SchemaSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Plan:
     event_type: type[AnyEvent]
+    written: Json
     schema: Any
     read: Reader
-    read_briefly: BriefReader | None
+    compiled: CompiledReader | None = None
+    """Made when there is something to read: it takes some milliseconds."""
 
 
 class Codec:
@@ -118,10 +121,17 @@ class Codec:
             Undecodable: The bytes are no event: the sentence says why.
         """
         plan, data = self._plan_of(data)
-        if plan.read_briefly is not None:
-            brief: AnyEvent | None = plan.read_briefly(data, _HEADER.size)
-            if brief is not None:
-                return brief
+        read = plan.compiled or self._compile(plan)
+        event: AnyEvent | None = read(data, _HEADER.size)
+        return self._read(plan, data) if event is None else event
+
+    def _compile(self, plan: _Plan) -> CompiledReader:
+        found = compiled_reader(plan.event_type, plan.written, self._gates)
+        plan.compiled = found or _left_to_fastavro
+        return plan.compiled
+
+    def _read(self, plan: _Plan, data: bytes) -> AnyEvent:
+        """Have fastavro read it, whose word on what is damaged, and how, is the one that counts."""
         body = BytesIO(data)
         body.seek(_HEADER.size)
         try:
@@ -173,9 +183,9 @@ class Codec:
         try:
             plan = _Plan(
                 event_type,
+                schema,
                 parse_schema(bare(schema)),
                 record_reader(event_type, schema),
-                None if self._gates is None else brief_reader(event_type, schema, self._gates),
             )
         except Exception as error:  # somebody else's schema raises anything at all
             raise Undecodable(
@@ -184,6 +194,10 @@ class Codec:
             ) from error
         self._plans[schema_id] = plan
         return plan
+
+
+def _left_to_fastavro(_: bytes, __: int) -> None:
+    return None
 
 
 _BY_NAME: Final = {f"{NAMESPACE}.{kind.__name__}": kind for kind in EVENTS}

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, overload
 
 from events.decision import GateResult, Verdict
 from events.gates_schema import verdict_symbols
+from events.varint import ONE_BYTE_MAX, longer
 
 GatesReader: TypeAlias = Callable[[bytes, int], "tuple[GatesText, int]"]
 """From Avro's bytes and where the array begins in them to its gates, and where it ends."""
@@ -19,8 +20,6 @@ MakeGatesReader: TypeAlias = Callable[[Any], GatesReader | None]
 
 _TO_BE_ESCAPED: Final = bytes(range(32)) + b'"\\'
 _QUOTES_OF_A_GATE: Final = 20
-_ONE_BYTE_MAX: Final = 127
-_LENGTH_BITS_MAX: Final = 63
 _OPENING: Final = b'"},{"gate":"'
 _OBSERVED: Final = b'","observed":"'
 _THRESHOLD: Final = b'","threshold":"'
@@ -111,7 +110,7 @@ def gates_reader(schema: Any) -> GatesReader | None:  # noqa: ANN401 -- JSON
 
 def _reader(verdicts: Mapping[int, bytes]) -> GatesReader:  # noqa: C901, PLR0915 -- see below
     refusal = next((text for text in verdicts.values() if b'"DECLINED"' in text), None)
-    most = _ONE_BYTE_MAX
+    most = ONE_BYTE_MAX
 
     # One loop without calls: it runs for every gate of every decision. A length is twice itself in
     # Avro's zigzag, in one byte below 64; an odd one is negative.
@@ -124,7 +123,7 @@ def _reader(verdicts: Mapping[int, bytes]) -> GatesReader:  # noqa: C901, PLR091
             size = data[at]
             at += 1
             if size > most:
-                size, at = _long(data, at, size)
+                size, at = longer(data, at, size)
             if not size:
                 break
             odd |= size
@@ -133,7 +132,7 @@ def _reader(verdicts: Mapping[int, bytes]) -> GatesReader:  # noqa: C901, PLR091
                 size = data[at]
                 at += 1
                 if size > most:
-                    size, at = _long(data, at, size)
+                    size, at = longer(data, at, size)
                 odd |= size
                 end = at + (size >> 1)
                 gate = data[at:end]
@@ -141,21 +140,21 @@ def _reader(verdicts: Mapping[int, bytes]) -> GatesReader:  # noqa: C901, PLR091
                 size = data[end + 1]
                 at = end + 2
                 if size > most:
-                    size, at = _long(data, at, size)
+                    size, at = longer(data, at, size)
                 odd |= size
                 end = at + (size >> 1)
                 reason = data[at:end]
                 size = data[end]
                 at = end + 1
                 if size > most:
-                    size, at = _long(data, at, size)
+                    size, at = longer(data, at, size)
                 odd |= size
                 end = at + (size >> 1)
                 observed = data[at:end]
                 size = data[end]
                 at = end + 1
                 if size > most:
-                    size, at = _long(data, at, size)
+                    size, at = longer(data, at, size)
                 odd |= size
                 end = at + (size >> 1)
                 threshold = data[at:end]
@@ -173,18 +172,3 @@ def _reader(verdicts: Mapping[int, bytes]) -> GatesReader:  # noqa: C901, PLR091
         return GatesText(f'[{text[3:].decode()}"}}]' if text else "[]", declined), at
 
     return read
-
-
-def _long(data: bytes, at: int, value: int) -> tuple[int, int]:
-    """Return the number that begins with `value` and goes on at `at`, and where it ends."""
-    value &= _ONE_BYTE_MAX
-    shift = 7
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & _ONE_BYTE_MAX) << shift
-        if byte <= _ONE_BYTE_MAX:
-            return value, at
-        shift += 7
-        if shift > _LENGTH_BITS_MAX:
-            raise ValueError("a length goes on for too long")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields, make_dataclass
+from functools import cache
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -27,6 +28,15 @@ def by_place(kind: type[T], **fixed: object) -> Callable[..., T]:
     return cast("Callable[..., T]", _maker(kind, fixed, by_place=True))
 
 
+@cache
+def twin_of(kind: type) -> type:
+    """Return a class with the fields of `kind`, not frozen, whose instances can become a `kind`.
+
+    Nobody sees them before: they are filled where they are made, then their ``__class__`` is set.
+    """
+    return make_dataclass(kind.__name__, [(one.name, Any) for one in fields(kind)], slots=True)
+
+
 def _maker(kind: type, fixed: dict[str, object], *, by_place: bool) -> object:
     """Return a function that fills a twin of `kind` which is not frozen, and makes it a `kind`.
 
@@ -34,7 +44,6 @@ def _maker(kind: type, fixed: dict[str, object], *, by_place: bool) -> object:
     keywords on, or goes by way of a class, takes twice as long.
     """
     names = [one.name for one in fields(kind)]
-    twin = make_dataclass(kind.__name__, [(name, Any) for name in names], slots=True)
     known = {f"__{one.name}": fixed.get(one.name, one.default) for one in fields(kind)}
     asked = [
         name if known[f"__{name}"] is MISSING else f"{name}=__{name}"
@@ -48,6 +57,6 @@ def _maker(kind: type, fixed: dict[str, object], *, by_place: bool) -> object:
         " made.__class__ = __kind__",
         " return made",
     ]
-    known |= {"__new__": object.__new__, "__twin__": twin, "__kind__": kind}
+    known |= {"__new__": object.__new__, "__twin__": twin_of(kind), "__kind__": kind}
     exec("\n".join(source), known)  # noqa: S102 -- names of our own fields, nothing from outside
     return known["make"]

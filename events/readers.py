@@ -9,8 +9,8 @@ from dataclasses import is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
-from functools import cache, lru_cache
-from typing import Any, Final, TypeAlias, get_args, get_origin
+from functools import cache
+from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from events.avro import Json
@@ -19,8 +19,40 @@ from events.records import EPOCH, EPOCH_DAY, hints_of, unwrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
 
-_REMEMBERED: Final = 2048
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+_REMEMBERED_MAX: Final = 2048
 _NAMED: Final = ("record", "enum", "fixed")
+
+
+class Remembered(dict[_K, _V]):
+    """What is slow to make and often the same, by what it is made of. Ever so often it forgets."""
+
+    def __init__(self, make: Callable[[_K], _V]) -> None:
+        """Remember nothing yet."""
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: _K) -> _V:
+        """Make what `key` stands for; raises what that raises."""
+        made = self._make(key)
+        if len(self) >= _REMEMBERED_MAX:
+            self.clear()
+        self[key] = made
+        return made
+
+
+class Symbols(dict[str, StrEnum]):
+    """The members of an enum by what stands for them; ``UNKNOWN`` for whatever is none's."""
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        """Know all of `kind`."""
+        super().__init__({member.value: member for member in kind})
+
+    def __missing__(self, symbol: str) -> StrEnum:
+        """Return ``UNKNOWN``: the symbol is of tomorrow."""
+        return self["UNKNOWN"]
 
 
 def bare(schema: Any) -> Any:  # noqa: ANN401 -- JSON
@@ -35,28 +67,23 @@ def bare(schema: Any) -> Any:  # noqa: ANN401 -- JSON
     return schema
 
 
-def record_reader(kind: type, schema: Json, *, as_they_are: frozenset[str] = frozenset()) -> Reader:
+def record_reader(kind: type, schema: Json) -> Reader:
     """Return a function from what Avro read by ``bare(schema)`` to an instance of `kind`.
 
     Fields that `kind` does not know are passed over, fields that the writer did not know take
-    their defaults, an enum's unknown symbol becomes ``UNKNOWN``. What fields `as_they_are` hold is
-    not converted.
+    their defaults, an enum's unknown symbol becomes ``UNKNOWN``.
     """
-    return _record(kind, schema, _named(schema, {}), as_they_are)
+    return _record(kind, schema, named_schemas(schema))
 
 
-def _record(
-    kind: type, schema: Json, named: Mapping[str, Json], as_they_are: frozenset[str] = frozenset()
-) -> Reader:
+def _record(kind: type, schema: Json, named: Mapping[str, Json]) -> Reader:
     hints = dict(hints_of(kind))
     written = {one["name"]: one["type"] for one in schema["fields"]}
     strangers = [name for name in written if name not in hints]
     steps = [
         (name, convert)
         for name, node in written.items()
-        if name in hints
-        and name not in as_they_are
-        and (convert := _convert(hints[name], node, named)) is not None
+        if name in hints and (convert := _convert(hints[name], node, named)) is not None
     ]
     make: Callable[..., Any] = quick(kind)
 
@@ -79,11 +106,11 @@ def _convert(hint: object, node: object, named: Mapping[str, Json]) -> Reader | 
         item = _convert(get_args(hint)[0], schema.get("items"), named)
         return tuple if item is None else lambda values: tuple(map(item, values))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return _Symbols(hint).__getitem__
+        return Symbols(hint).__getitem__
     if isinstance(hint, type) and is_dataclass(hint) and schema.get("type") == "record":
         return _record(hint, schema, named)
     if schema.get("logicalType") == "decimal":
-        return _decimals(schema["precision"], schema.get("scale", 0))
+        return decimals(schema["precision"], schema.get("scale", 0)).__getitem__
     return _LOGICAL.get(schema.get("logicalType"))
 
 
@@ -94,6 +121,11 @@ def _some(node: object, named: Mapping[str, Json]) -> Json:
     if isinstance(node, str):
         return named.get(node, {})
     return node if isinstance(node, dict) else {}
+
+
+def named_schemas(schema: object) -> dict[str, Json]:
+    """Return the types that are defined anywhere in `schema`, by their names, short and whole."""
+    return _named(schema, {})
 
 
 def _named(schema: object, found: dict[str, Json]) -> dict[str, Json]:
@@ -108,43 +140,32 @@ def _named(schema: object, found: dict[str, Json]) -> dict[str, Json]:
     return found
 
 
-class _Symbols(dict[str, StrEnum]):
-    def __init__(self, kind: type[StrEnum]) -> None:
-        super().__init__({member.value: member for member in kind})
-
-    def __missing__(self, symbol: str) -> StrEnum:
-        return self["UNKNOWN"]
-
-
 @cache
-def _decimals(precision: int, scale: int) -> Reader:
+def decimals(precision: int, scale: int) -> Remembered[bytes, Decimal]:
+    """Return the numbers of so many digits, so many of them decimals, by their bytes in Avro."""
     context = Context(prec=precision)
 
-    @lru_cache(_REMEMBERED)
     def read(data: bytes) -> Decimal:
         unscaled = int.from_bytes(data, "big", signed=True)
         return context.create_decimal(unscaled).scaleb(-scale, context)
 
-    return read
+    return Remembered(read)
 
 
-@lru_cache(_REMEMBERED)
-def _uuid(text: str) -> UUID:
-    return UUID(text)
-
-
-@lru_cache(_REMEMBERED)
-def _moment(microseconds: int) -> datetime:
+def moment_of(microseconds: int) -> datetime:
+    """Return the time so many microseconds after 1970 began, in UTC."""
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-@lru_cache(_REMEMBERED)
 def _day(days: int) -> date:
     return date.fromordinal(EPOCH_DAY + days)
 
 
+_uuid: Final = Remembered[str, UUID](UUID)
+moment: Final = Remembered(moment_of)
+day: Final = Remembered(_day)
 _LOGICAL: Final[Mapping[object, Reader]] = {
-    "uuid": _uuid,
-    "timestamp-micros": _moment,
-    "date": _day,
+    "uuid": _uuid.__getitem__,
+    "timestamp-micros": moment.__getitem__,
+    "date": day.__getitem__,
 }
