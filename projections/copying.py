@@ -15,6 +15,7 @@ from uuid import UUID
 from projections.stage import Row
 
 _REMEMBERED: Final = 4096
+_NULL: Final = "\\N"
 
 
 def copy_text(rows: Iterable[Row]) -> bytes:
@@ -23,9 +24,7 @@ def copy_text(rows: Iterable[Row]) -> bytes:
     Raises:
         TypeError: A value has a type that no column takes.
     """
-    return "".join(
-        ["\t".join([_TEXT[type(value)](value) for value in row]) + "\n" for row in rows]
-    ).encode()
+    return "".join(["\t".join(copy_fields(row)) + "\n" for row in rows]).encode()
 
 
 def copy_fields(row: Row) -> list[str]:
@@ -34,7 +33,7 @@ def copy_fields(row: Row) -> list[str]:
     Raises:
         TypeError: A value has a type that no column takes.
     """
-    return [_TEXT[type(value)](value) for value in row]
+    return [_NULL if value is None else _TEXT[type(value)](value) for value in row]
 
 
 def array_texts(rows: Sequence[Row]) -> list[str]:
@@ -82,7 +81,6 @@ class _Renderers(dict[type, Callable[[Any], str]]):
 
 _TEXT: Final = _Renderers(
     {
-        NoneType: lambda _: "\\N",
         str: _escaped,
         int: str,
         bool: lambda value: "t" if value else "f",

@@ -71,7 +71,7 @@ def rows(event: Readable, origin: Origin) -> Iterable[Row]:
                 origin,
                 kind="recommendation_failed",
                 ticker=event.ticker,
-                stage=event.stage.value,
+                stage=event.stage,
                 error=event.error,
             )
         case OrderRejected():
@@ -80,7 +80,7 @@ def rows(event: Readable, origin: Origin) -> Iterable[Row]:
                 event,
                 origin,
                 kind="order_rejected",
-                stage=event.rejection_class.value,
+                stage=event.rejection_class,
                 code=code or None,
                 error=event.message,
             )
@@ -97,7 +97,7 @@ def rows(event: Readable, origin: Origin) -> Iterable[Row]:
             yield SettlementRow(
                 event_id=failure_id(event.projection, failed),
                 kind="projection_failed",
-                settlement=event.settlement.value,
+                settlement=event.settlement,
                 settled_at=event.occurred_at,
                 settled_by=event.by,
                 settled_reason=event.reason,

@@ -40,8 +40,11 @@ def parsed(text: str) -> object:
     """Return the JSON object or array in `text`; `text` itself where it holds none."""
     if text[:1] not in ("{", "[") or _NUL in text:
         return text
+    value: object
     try:
-        value: object = json.loads(text)
+        value, end = _PLAINLY.raw_decode(text)
+        if text[end:].strip(_SPACE):
+            return text  # no JSON: something follows it
         if not _is_plain(value, text):
             _STRICT.encode(_BOUNDED.decode(text)).encode()
     except (ValueError, ArithmeticError, RecursionError):
@@ -131,6 +134,8 @@ def _plain(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in a JSON column")
 
 
+_SPACE: Final = " \t\n\r"
+_PLAINLY: Final = json.JSONDecoder()
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType})
 _BOUNDED: Final = json.JSONDecoder(parse_float=_bounded, parse_constant=_refuse)
 _STRICT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)

@@ -61,13 +61,13 @@ def record_of(
 ) -> Record:
     """Return a consumed message as a projection gets it; raises what `read_record` raises."""
     topic, partition = partition_of(message)
-    headers = cast("list[tuple[str, bytes | str | None]]", message.headers() or [])
+    headers = cast("list[tuple[str, bytes | str | None]] | None", message.headers())
     return read_record(
         codec,
         _origin(topic=cluster.plain(topic), partition=partition, offset=offset_of(message)),
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=tuple((name, _bytes(value)) for name, value in headers),
+        headers=tuple((name, _bytes(value)) for name, value in headers) if headers else (),
         wanted=wanted,
     )
 
