@@ -65,7 +65,7 @@ class Codec:
         self._source = source
         self._gates = gates
         self._writers: dict[type, tuple[bytes, Any, Writer, BriefWriter | None]] = {}
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[bytes, _Plan] = {}  # by what records of their schema begin with
 
     def with_gates_as_text(self) -> Self:
         """Return a codec in whose decoded events gates are without spaces; see `with_gates`."""
@@ -103,7 +103,7 @@ class Codec:
         """Look up the registered schemas of `event_types` now, as `prepare` does for writing."""
         for event_type in event_types:
             schema_id = self._source.id_of(event_type)
-            if schema_id not in self._plans:
+            if _HEADER.pack(0, schema_id) not in self._plans:
                 self._plan(schema_id)
 
     def type_of(self, data: bytes | None) -> type[AnyEvent]:
@@ -148,6 +148,9 @@ class Codec:
     def _plan_of(self, data: bytes | None) -> tuple[_Plan, bytes]:
         if data is None:
             raise Undecodable("an empty record (a tombstone) is no event")
+        plan = self._plans.get(data[: _HEADER.size])
+        if plan is not None:
+            return plan, data
         if len(data) < _HEADER.size:
             raise Undecodable(f"{len(data)} bytes are too short for a schema id")
         magic, schema_id = _HEADER.unpack_from(data)
@@ -155,7 +158,7 @@ class Codec:
             raise Undecodable(
                 f"starts with byte {magic & 0xFF:#04x}, not with 0x00: not our format"
             )
-        return self._plans.get(schema_id) or self._plan(schema_id), data
+        return self._plan(schema_id), data
 
     def _writer(self, event_type: type[AnyEvent]) -> tuple[bytes, Any, Writer, BriefWriter | None]:
         found = self._writers.get(event_type)
@@ -192,7 +195,7 @@ class Codec:
                 f"schema id {schema_id} is no {event_type.__name__} that this build can read: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        self._plans[schema_id] = plan
+        self._plans[_HEADER.pack(0, schema_id)] = plan
         return plan
 
 
