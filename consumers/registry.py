@@ -29,6 +29,7 @@ _BOUNDED: Final[dict[str, Any]] = {  # as it comes the client waits for ever
     "retries.max.wait.ms": 500,
 }
 _QUESTIONS_AT_ONCE: Final = 4
+_TRIES: Final = 3
 _NO_SUCH: Final = frozenset({40401, 40402, 40403})
 _HTTP_CONFLICT: Final = 409
 _HTTP_UNPROCESSABLE: Final = 422
@@ -195,13 +196,16 @@ class _Registry:
         return schema if isinstance(schema, dict) else {"type": schema}
 
     def register(self, subject: str, schema: Json) -> Registered:
-        self._ask(lambda: self._client.set_compatibility(subject, COMPATIBILITY))
+        self._require_compatibility(subject)
         known = self.look_up(subject, schema)
         if known is not None:
             return known
         try:
             self._ask(lambda: self._client.register_schema(subject, _avro(schema)))
         except SchemaRegistryError as error:
+            known = self.look_up(subject, schema)
+            if known is not None:  # somebody has registered it meanwhile
+                return known
             raise DifferenceFound(
                 f"the schema of {subject} cannot follow its registered versions under "
                 f"{COMPATIBILITY}: {_one_line(error)}; change the event type so that old and new "
@@ -213,6 +217,20 @@ class _Registry:
                 f"the registry at {self._url} took {subject} and does not know it: try again"
             )
         return Registered(subject, made.schema_id, made.version, new=True)
+
+    def _require_compatibility(self, subject: str) -> None:
+        """Set the subject's rule; a registry may refuse to make it twice at the same moment."""
+        for left in reversed(range(_TRIES)):
+            try:
+                self._ask(lambda: self._client.set_compatibility(subject, COMPATIBILITY))
+            except SchemaRegistryError as error:
+                if not left:
+                    raise ServiceUnreachable(
+                        f"the registry at {self._url} does not take {COMPATIBILITY} for "
+                        f"{subject}: {_one_line(error)}; try again"
+                    ) from error
+            else:
+                return
 
     def _ask(self, question: Callable[[], _T]) -> _T | None:
         try:

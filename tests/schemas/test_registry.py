@@ -2,7 +2,9 @@ import copy
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from consumers.errors import ConfigurationError, DifferenceFound, ServiceUnreachable
 from consumers.registry import (
     COMPATIBILITY,
+    Registered,
     RegistrySchemaSource,
     check_schemas,
     register,
@@ -67,6 +70,27 @@ def test_registering_again_changes_nothing(services: Services) -> None:
     assert [one.subject for one in first] == [subject_of(kind) for kind in EVENTS]
     assert first == second
     assert not any(one.new for one in second)
+
+
+def test_who_registers_at_the_same_time_is_told_the_same_version(services: Services) -> None:
+    at_once = 6
+    start = Barrier(at_once)
+
+    def register_here(subject: str) -> Registered:
+        start.wait()
+        return register_schema(services.registry_url, subject, avro_schema(OrderTeleported))
+
+    for _ in range(10):
+        subject = f"tests.{uuid4().hex}.OrderTeleported"
+        with ThreadPoolExecutor(at_once) as together:
+            found = list(together.map(register_here, [subject] * at_once))
+
+        assert {(one.subject, one.schema_id, one.version) for one in found} == {
+            (subject, found[0].schema_id, 1)
+        }
+        with SchemaRegistryClient({"url": services.registry_url, "timeout": 5}) as client:
+            assert client.get_compatibility(subject) == COMPATIBILITY
+            assert client.get_versions(subject) == [1]
 
 
 @EACH
