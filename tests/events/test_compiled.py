@@ -16,13 +16,13 @@ from events.codec import Codec
 from events.compiled import compiled_reader
 from events.decision import GateResult, Verdict
 from events.order import OrderAccepted, OrderIntended, OrderRejected, RejectionClass
-from events.readers import Remembered, bare, record_reader
+from events.readers import Remembered, bare
 from tests.order_builders import a_rejection, an_acceptance, an_intent
+from tests.schemas.by_fastavro import HEAD, by_fastavro
 from tests.schemas.examples import arbitrary
 from tests.schemas.golden_bytes import OneSchema
 
 EACH = pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
-HEAD = 5
 STRANGERS: list[tuple[Any, Any]] = [
     ("string", "x" * 200),
     ("boolean", True),
@@ -66,18 +66,6 @@ class _Ruled:
     def __post_init__(self) -> None:
         if self.of <= 0:
             raise ValueError("a share of nothing")
-
-
-def by_fastavro(kind: type, schema: Json, data: bytes) -> object:
-    """What fastavro makes of all of `data` behind its head; None where that is damaged."""
-    body = BytesIO(data[HEAD:])
-    try:
-        read = record_reader(kind, schema)(
-            schemaless_reader(body, parse_schema(bare(schema)), None)
-        )
-    except Exception:  # noqa: BLE001 -- damaged bytes raise anything
-        return None
-    return read if not body.read() else None
 
 
 def written(kind: type[AnyEvent], event: AnyEvent) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from cli.output import plain
 from events.catalog import EVENTS, AnyEvent
 from events.codec import Codec
+from tests.schemas.by_fastavro import by_fastavro
 from tests.schemas.golden_bytes import FOLDER, OneSchema, golden
 
 KEPT = sorted(FOLDER.glob("*/*.json"))
@@ -16,9 +17,12 @@ KEPT = sorted(FOLDER.glob("*/*.json"))
 def test_what_any_version_ever_wrote_still_says_the_same(path: Path) -> None:
     kept = json.loads(path.read_text(encoding="utf-8"))
 
-    event = Codec(OneSchema(kept["schema"])).decode(bytes.fromhex(kept["hex"]))
+    data = bytes.fromhex(kept["hex"])
+
+    event = Codec(OneSchema(kept["schema"])).decode(data)
 
     assert type(event).__name__ == path.stem
+    assert by_fastavro(type(event), kept["schema"], data) == event
     said = plain(event)
     assert {key: said[key] for key in kept["event"]} == kept["event"]
 
