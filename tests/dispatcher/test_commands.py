@@ -13,7 +13,7 @@ from events.account import AccountHalted, AccountReduced, AccountResumed, Comman
 from events.command import CommandKind
 from events.decision import RecommendationDeclined, RecommendationFailed
 from events.identifiers import AccountName
-from events.order import OrderCanceled, OrderIntended
+from events.order import OrderAccepted, OrderCanceled, OrderIntended
 from events.topics import commands_of
 from tests.builders import a_recommendation
 from tests.dispatcher.commands import a_wish, all_of, await_number, await_one, command
@@ -246,7 +246,7 @@ def test_cancel_open_cancels_what_works_at_the_broker(world: World) -> None:
     account = world.open_account(more=RESTING)
     world.start(account)
     world.publish(fresh_advice(1), fresh_advice(2, ticker="AAPL"))
-    world.await_log(account, lambda _: len(world.state(account).orders) == 2)
+    await_number(world, account, OrderAccepted, 2)
 
     # when
     command(world, account, CommandKind.CANCEL_OPEN)

@@ -19,7 +19,7 @@ from events.order import OrderAccepted, OrderIntended, OrderRejected, RejectionC
 from events.readers import Remembered, bare
 from tests.order_builders import a_rejection, an_acceptance, an_intent
 from tests.schemas.by_fastavro import HEAD, by_fastavro
-from tests.schemas.examples import arbitrary
+from tests.schemas.examples import arbitrary, example
 from tests.schemas.golden_bytes import OneSchema
 
 EACH = pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
@@ -116,7 +116,24 @@ def test_damaged_bytes_are_read_as_fastavro_reads_them_or_not_at_all(
 
     found = read(some, HEAD)
 
-    assert found is None or found == by_fastavro(kind, avro_schema(kind), some)
+    assert found is None or found == by_fastavro(kind, avro_schema(kind))(some)
+
+
+@EACH
+def test_any_flipped_bit_is_read_as_fastavro_reads_it_or_not_at_all(kind: type[AnyEvent]) -> None:
+    schema = avro_schema(kind)
+    whole = written(kind, example(kind))
+    read = compiled_reader(kind, schema)
+    assert read is not None
+    asked = by_fastavro(kind, schema)
+    assert read(whole, HEAD) == asked(whole)
+
+    for place in range(HEAD, len(whole)):
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << bit
+            found = read(bytes(flipped), HEAD)
+            assert found is None or found == asked(bytes(flipped))
 
 
 @pytest.mark.parametrize("place", [0, 2, 4])

@@ -1,5 +1,6 @@
 """Events as fastavro reads them, by no function of ours that was written for their schema."""
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Final
 
@@ -12,13 +13,16 @@ HEAD: Final = 5
 """Where Avro's bytes begin, behind the schema's id."""
 
 
-def by_fastavro(kind: type, schema: Json, data: bytes) -> object:
-    """What fastavro makes of all of `data` behind its head; None where that is damaged."""
-    body = BytesIO(data[HEAD:])
-    try:
-        read = record_reader(kind, schema)(
-            schemaless_reader(body, parse_schema(bare(schema)), None)
-        )
-    except Exception:  # noqa: BLE001 -- damaged bytes raise anything
-        return None
-    return None if body.read() else read
+def by_fastavro(kind: type, schema: Json) -> Callable[[bytes], object]:
+    """What fastavro makes of all that stands behind a head; None where that is damaged."""
+    parsed, convert = parse_schema(bare(schema)), record_reader(kind, schema)
+
+    def read(data: bytes) -> object:
+        body = BytesIO(data[HEAD:])
+        try:
+            event = convert(schemaless_reader(body, parsed, None))
+        except Exception:  # noqa: BLE001 -- damaged bytes raise anything
+            return None
+        return None if body.read() else event
+
+    return read
