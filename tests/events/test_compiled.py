@@ -17,6 +17,8 @@ from events.compiled import compiled_reader
 from events.decision import GateResult, Verdict
 from events.order import OrderAccepted, OrderIntended, OrderRejected, RejectionClass
 from events.readers import Remembered, bare
+from events.recommendation import RecommendationIssued
+from tests.builders import a_recommendation
 from tests.order_builders import a_rejection, an_acceptance, an_intent
 from tests.schemas.by_fastavro import HEAD, by_fastavro
 from tests.schemas.examples import arbitrary, example
@@ -229,6 +231,21 @@ def test_a_time_of_any_length_is_read(year: int) -> None:
 
     for _ in range(2):  # made, then remembered
         assert read(written(OrderAccepted, event), HEAD) == event
+
+
+@pytest.mark.parametrize("last", [b"\x01", b"\x02", b"\x7f", b"\xff\x01"])
+def test_a_number_beyond_64_bits_is_left_to_fastavro(last: bytes) -> None:
+    schema = avro_schema(RecommendationIssued)
+    whole = written(RecommendationIssued, replace(a_recommendation(), recommendation_id=-1))
+    assert whole[HEAD : HEAD + 1] == b"\x01"
+    data = whole[:HEAD] + b"\xff" * 9 + last + whole[HEAD + 1 :]
+    read = compiled_reader(RecommendationIssued, schema)
+    assert read is not None
+
+    found = read(data, HEAD)
+
+    assert (found is None) == (last != b"\x01")  # the least number of 64 bits has all of them set
+    assert found is None or found == by_fastavro(RecommendationIssued, schema)(data)
 
 
 def test_a_class_with_rules_of_its_own_is_left_to_whoever_keeps_them() -> None:
