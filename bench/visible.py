@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
-from psycopg import sql
 
 from bench.ground import Ground, database
 from bench.process import running_task
@@ -27,22 +26,21 @@ _TRANSACTIONS_A_SECOND: Final = 20
 _WARM_UP: Final = 5
 _PATIENCE_S: Final = 60.0
 _BOUNDED: Final = f"-c statement_timeout={_PATIENCE_S:.0f}s"
-_AWAIT: Final = """
-DO $$
+_TELL: Final = """
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    WHILE coalesce((
-        SELECT next_offset FROM projection_checkpoints
-        WHERE projection = 'executions' AND topic = {topic}
-    ), 0) < {end} LOOP
-        PERFORM pg_sleep(0.0005);
-    END LOOP;
+    PERFORM pg_notify('visible', new.next_offset::TEXT);
+    RETURN NULL;
 END
-$$
+$$;
+CREATE TRIGGER tell AFTER UPDATE ON projection_checkpoints
+FOR EACH ROW WHEN (new.projection = 'executions') EXECUTE FUNCTION tell();
+LISTEN visible;
 """
-"""Rows become visible in the moment in which their checkpoint does.
+"""Rows become visible in the moment in which their checkpoint does: PostgreSQL says so then.
 
-PostgreSQL itself looks, every half millisecond: a program that asks it takes the processor from
-what is measured, and is told a round trip later.
+Whoever asks it again and again takes the processor from what is measured, be it a program or a
+loop of PostgreSQL's own, which sleeps for whole milliseconds.
 """
 
 
@@ -110,6 +108,7 @@ def _waits(
         reader = Consumer(consumer_config(addresses.bootstrap_servers, "nobody"))
         reader.assign([TopicPartition(bare.topic, 0, 0)])
         connection.execute("CREATE TABLE bare (number BIGINT)")
+        connection.execute(_TELL)
         events = history(AccountName("real"), size * (samples + _WARM_UP))
         for number in range(-_WARM_UP, samples):
             values = [codec.encode(event) for event in islice(events, size)]
@@ -134,5 +133,7 @@ def _waits(
 
 
 def _await_rows(connection: psycopg.Connection[Any], log: _Log) -> None:
-    values = {"topic": sql.Literal(log.name), "end": sql.Literal(log.end)}
-    connection.execute(sql.SQL(_AWAIT).format(**values))
+    for told in connection.notifies(timeout=_PATIENCE_S):
+        if int(told.payload) >= log.end:
+            return
+    raise TimeoutError(f"no rows of {log.name} before {log.end} within {_PATIENCE_S:.0f} s")
