@@ -74,8 +74,8 @@ class Codec:
     def with_gates(self, gates: MakeGatesReader) -> Self:
         """Return a codec in whose decoded events gates are a `GatesText` where `gates` can read it.
 
-        The events are equal to those of this codec, the same bytes are undecodable; it takes a
-        fraction of the time where gates are only passed on.
+        The events are equal to those of this codec, the same bytes are undecodable; whoever passes
+        gates on has their JSON at once.
         """
         return type(self)(self._source, gates)
 

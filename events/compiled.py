@@ -9,15 +9,22 @@ no answer, and fastavro, whose word it is, reads the bytes from their beginning.
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, get_args, get_origin
-from uuid import UUID
 
 from events.avro import Json
 from events.gates_text import MakeGatesReader
 from events.quick import twin_of
-from events.readers import Remembered, Symbols, day, decimals, moment, moment_of, named_schemas
+from events.readers import (
+    MOMENT_BYTES,
+    Symbols,
+    day,
+    decimals,
+    moment,
+    moments,
+    named_schemas,
+    uuids,
+)
 from events.records import hints_of, unwrapped
 from events.varint import ONE_BYTE_MAX, longer
 
@@ -27,9 +34,6 @@ CompiledReader: TypeAlias = Callable[[bytes, int], Any]
 _GATES: Final = "gates"
 _NOBODY: Final = "_"
 """Where a value goes that no field of ours has asked for."""
-
-_MOMENT_BYTES: Final = 8
-"""So many has any time from 1979 to 3111: it is remembered by them."""
 
 _PLACES: Final = (0, 2)
 """The two types of a union, as Avro writes their places."""
@@ -138,15 +142,15 @@ class _Source:
             case "string", None:
                 self._bytes("{}.decode()", target, indent)
             case "string", "uuid":
-                self._bytes(f"{self._name(_UUIDS)}[{{}}]", target, indent)
+                self._bytes(f"{self._name(uuids)}[{{}}]", target, indent)
             case "bytes", "decimal":
                 unscaled = decimals(schema["precision"], schema.get("scale", 0))
                 self._bytes(f"{self._name(unscaled)}[{{}}]", target, indent)
             case "long", "timestamp-micros":
                 self._add(
                     indent,
-                    f"{target} = {self._name(_MOMENTS)}[data[at:at + {_MOMENT_BYTES}]]",
-                    f"if {target} is not None: at += {_MOMENT_BYTES}",
+                    f"{target} = {self._name(moments)}[data[at:at + {MOMENT_BYTES}]]",
+                    f"if {target} is not None: at += {MOMENT_BYTES}",
                     "else:",
                 )
                 self._number(indent + " ")
@@ -239,19 +243,3 @@ class _Source:
         if read is not None:
             self._add(indent, f"{target}, at = {self._name(read)}(data, at)")
         return read is not None
-
-
-def _moment_of(data: bytes) -> datetime | None:
-    """Return the time whose bytes these are exactly; None where it has fewer or more."""
-    if data[0] <= ONE_BYTE_MAX or data[-1] > ONE_BYTE_MAX:
-        return None
-    n, end = longer(data, 1, data[0])
-    return moment_of((n >> 1) ^ -(n & 1)) if end == _MOMENT_BYTES else None
-
-
-def _uuid_of(data: bytes) -> UUID:
-    return UUID(data.decode())
-
-
-_MOMENTS: Final = Remembered(_moment_of)
-_UUIDS: Final = Remembered(_uuid_of)

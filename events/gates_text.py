@@ -1,7 +1,7 @@
 """Gates as the JSON text that tables hold, straight from Avro's bytes.
 
-Whoever only passes gates on has no use for objects: two dozen of them take several times as long as
-everything else that an intent says.
+Whoever only passes gates on has no use for objects: two dozen of them are most of an intent, and
+would have to be written as JSON for each table.
 """
 
 import json

@@ -16,11 +16,15 @@ from uuid import UUID
 from events.avro import Json
 from events.quick import quick
 from events.records import EPOCH, EPOCH_DAY, hints_of, unwrapped
+from events.varint import ONE_BYTE_MAX, longer
 
 Reader: TypeAlias = Callable[[Any], Any]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+MOMENT_BYTES: Final = 8
+"""So many bytes of Avro has any time from 1979 to 3111."""
 
 _REMEMBERED_MAX: Final = 2048
 _NAMED: Final = ("record", "enum", "fixed")
@@ -152,8 +156,7 @@ def decimals(precision: int, scale: int) -> Remembered[bytes, Decimal]:
     return Remembered(read)
 
 
-def moment_of(microseconds: int) -> datetime:
-    """Return the time so many microseconds after 1970 began, in UTC."""
+def _moment(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
@@ -161,9 +164,22 @@ def _day(days: int) -> date:
     return date.fromordinal(EPOCH_DAY + days)
 
 
+def _moment_by_bytes(data: bytes) -> datetime | None:
+    if data[0] <= ONE_BYTE_MAX or data[-1] > ONE_BYTE_MAX:
+        return None
+    n, end = longer(data, 1, data[0])
+    return _moment((n >> 1) ^ -(n & 1)) if end == MOMENT_BYTES else None
+
+
 _uuid: Final = Remembered[str, UUID](UUID)
-moment: Final = Remembered(moment_of)
+moment: Final = Remembered(_moment)
+"""Times in UTC by the microseconds since 1970 began."""
 day: Final = Remembered(_day)
+"""Dates by the days since 1970 began."""
+uuids: Final = Remembered[bytes, UUID](lambda data: UUID(data.decode()))
+"""UUIDs by their bytes in Avro, behind the length."""
+moments: Final = Remembered(_moment_by_bytes)
+"""Times by all of their `MOMENT_BYTES` in Avro; None for a time that has fewer or more."""
 _LOGICAL: Final[Mapping[object, Reader]] = {
     "uuid": _uuid.__getitem__,
     "timestamp-micros": moment.__getitem__,
