@@ -1,13 +1,14 @@
 """New tables loaded from nothing, partition by partition: rows copied as they are."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from consumers.cluster import Cluster
 from consumers.errors import ServiceUnreachable
+from consumers.projector.garbage import collecting_seldom
 from consumers.projector.history import History
 from consumers.projector.spreading import Act, IsOver, OnPosition, Workers, spread
 from events.codec import Codec
@@ -71,8 +72,10 @@ def load(
     return spread(loads, _loading, codec, workers, note, _DIED)
 
 
-def _loading(codec: Codec) -> AbstractContextManager[Act[Load, Loaded]]:
-    return nullcontext(partial(load_partition, codec))
+@contextmanager
+def _loading(codec: Codec) -> Iterator[Act[Load, Loaded]]:
+    with collecting_seldom():
+        yield partial(load_partition, codec)
 
 
 def load_partition(codec: Codec, one: Load, note: OnPosition, is_over: IsOver) -> Loaded:

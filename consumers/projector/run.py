@@ -1,6 +1,5 @@
 """Run the projector: until it is told to stop, or until the tables have what there was."""
 
-import gc
 import sys
 from dataclasses import replace
 from threading import Event
@@ -10,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from consumers.errors import Fenced, SeatLost
 from consumers.logs import get_log
+from consumers.projector.garbage import collecting_seldom
 from consumers.projector.projector import Projector
 from consumers.projector.reading import committed_ends
 from consumers.projector.settings import OnProgress, ProjectorResult, ProjectorSettings
@@ -18,8 +18,6 @@ from projections.faults import CheckpointLost
 
 _SWITCH_INTERVAL_S: Final = 0.0005
 """The writer takes some ten short turns for each projection and batch: none should wait 5 ms."""
-_COLLECT_AFTER: Final = 50_000
-"""What a batch is made of has no cycles, but there is a lot of it: look for garbage seldom."""
 
 
 def run_projector(
@@ -45,22 +43,21 @@ def run_projector(
     projections = [one.name for one in settings.projections]
     log.info("projector_start", build=settings.build, projections=projections)
     projector = Projector(settings, codec)
-    switch_interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    switch_interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         projector.prepare(stop)
-        gc.set_threshold(_COLLECT_AFTER, *thresholds[1:])
-        gc.freeze()  # all that stands by now stays: no use in going through it every few batches
         ends = committed_ends(settings.cluster, settings.projections) if until_caught_up else None
-        while not stop.is_set():
-            progress = projector.step()
-            if on_progress is not None:
-                on_progress(progress)
-            if ends is not None and projector.has_reached(ends):
-                reached = replace(projector.progress, caught_up=True)
-                return _ended(log, ProjectorResult(progress=reached, stopped=False))
-        projector.settle()
-        return _ended(log, ProjectorResult(progress=projector.progress, stopped=True))
+        with collecting_seldom():
+            while not stop.is_set():
+                progress = projector.step()
+                if on_progress is not None:
+                    on_progress(progress)
+                if ends is not None and projector.has_reached(ends):
+                    reached = replace(projector.progress, caught_up=True)
+                    return _ended(log, ProjectorResult(progress=reached, stopped=False))
+            projector.settle()
+            return _ended(log, ProjectorResult(progress=projector.progress, stopped=True))
     except CheckpointLost as error:
         log.critical("projection_checkpoint_lost", error=str(error))
         raise Fenced(str(error)) from error
@@ -69,8 +66,6 @@ def run_projector(
     except SeatLost as error:  # nobody need have taken its place: whoever started it has to know
         raise SeatLost(f"{error}; start it again: it goes on from where tables stand") from error
     finally:
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
         sys.setswitchinterval(switch_interval)
         projector.close()
 

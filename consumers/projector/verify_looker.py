@@ -1,11 +1,11 @@
 """What a process holds to look at topics with: a connection in the shared snapshot, a reader."""
 
-import gc
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from consumers.cluster import Cluster
+from consumers.projector.garbage import collecting_seldom
 from consumers.projector.history import History
 from consumers.projector.spreading import IsOver, OnPosition
 from consumers.projector.verify_look import Look, Looking, Seen
@@ -13,8 +13,6 @@ from consumers.tables import snapshot
 from events.codec import Codec
 from projections.session import Connection
 from projections.verify.gates import gates_as_shown
-
-_COLLECT_AFTER: Final = 50_000
 
 
 class Looker:
@@ -30,12 +28,8 @@ class Looker:
         self._opened: tuple[Connection, History] | None = None
 
     def __enter__(self) -> Self:
-        """Return itself; look for garbage seldom, what is folded lives long and has no cycles.
-
-        At the usual pace this alone would take a fifth of the time.
-        """
-        self._stack.callback(gc.set_threshold, *gc.get_threshold())
-        gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+        """Return itself; garbage is looked for seldom from now on."""
+        self._stack.enter_context(collecting_seldom())
         return self
 
     def __exit__(
