@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -85,6 +86,37 @@ def told(on_progress: OnProgress, number: int, buildings: Sequence[Building], wh
     on_progress(f"{what} {buildings[number].projection.name}", number, len(buildings))
 
 
+def fill_empty(buildings: Sequence[Building], at_once: int) -> list[int]:
+    """Fill live tables that hold next to nothing before anybody stands still; return the rows.
+
+    They are of each projection, so many projections `at_once`: most of it is one processor's work.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL cannot answer.
+    """
+    with ThreadPoolExecutor(at_once, thread_name_prefix="rebuild-fills") as pool:
+        filling = [pool.submit(_fill_empty, one) for one in buildings]
+        try:
+            return [one.result() for one in filling]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for building in buildings:  # else whoever gives up would wait for minutes
+                building.shadow.give_up_filling()
+            raise
+
+
+def _fill_empty(one: Building) -> int:
+    """Fill one projection's; where its live projector holds on to a row all is left to the swap."""
+    one.shadow.analyze()
+    try:
+        return one.shadow.fill_empty()
+    except DatabaseUnavailable as error:
+        if error.sqlstate not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
+            raise
+        get_log().info("rebuild_fills_in_the_swap", projection=one.projection.name)
+        return 0
+
+
 def finish(
     settings: RebuildSettings,
     history: History,
@@ -100,8 +132,6 @@ def finish(
         CheckpointLost: A crash of PostgreSQL has emptied the new tables.
     """
     begins("comparing")
-    one.shadow.analyze()
-    filled = fill_empty(history, one)
     try:
         _patiently(one, partial(compare, history, one))
         begins("swapping")
@@ -112,22 +142,7 @@ def finish(
     one.is_over = True
     for event in over:
         recorder(_settled(settings, one.projection, event))
-    return replace(rebuilt, rows_changed=rebuilt.rows_changed + filled)
-
-
-def fill_empty(history: History, one: Building) -> int:
-    """Fill live tables that hold next to nothing before anybody stands still; return the rows.
-
-    Where the live projector holds on to one of these rows all is left to the swap.
-    """
-    catch_up(history, [one])
-    try:
-        return one.shadow.fill_empty()
-    except DatabaseUnavailable as error:
-        if error.sqlstate not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
-            raise
-        get_log().info("rebuild_fills_in_the_swap", projection=one.projection.name)
-        return 0
+    return rebuilt
 
 
 def _patiently(one: Building, act: Callable[[], _T]) -> _T:

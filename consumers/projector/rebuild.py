@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from consumers.errors import Refused, ServiceUnreachable
 from consumers.logs import get_log
 from consumers.projector.building import Building, RebuildSettings, loads_of, start_building
-from consumers.projector.finishing import OnProgress, Rebuilt, catch_up, finish, told
+from consumers.projector.finishing import OnProgress, Rebuilt, catch_up, fill_empty, finish, told
 from consumers.projector.history import History
 from consumers.projector.loading import load
 from consumers.projector.recorder import ProjectionRecorder
@@ -37,7 +38,7 @@ def rebuild(
         Refused: The new tables would park what the live ones hold, or another rebuild is under way.
         ConfigurationError: A topic's head is gone.
         ServiceUnreachable: Kafka, the registry or PostgreSQL does not answer. Projections not yet
-            swapped are as they were.
+            swapped are as they were, but for empty tables that have rows again.
     """
     recorder = ProjectionRecorder(settings.cluster, codec)
     recorder.prepare()
@@ -49,10 +50,12 @@ def rebuild(
             buildings = start_building(settings, brief, history, projections, stack)
             _load(settings, codec, buildings, on_progress)
             catch_up(history, buildings, on_progress)
+            on_progress("filling empty tables", 0, len(buildings))
             found = []
-            for at, one in enumerate(buildings):
-                begins = partial(told, on_progress, at, buildings)
-                found.append(finish(settings, history, recorder, one, begins))
+            for at, filled in enumerate(fill_empty(buildings, settings.processes)):
+                one, begins = buildings[at], partial(told, on_progress, at, buildings)
+                rebuilt = finish(settings, history, recorder, one, begins)
+                found.append(replace(rebuilt, rows_changed=rebuilt.rows_changed + filled))
                 one.close()  # at once: there may not be room for two of everything
             return found
     except RebuildUnderWay as error:

@@ -1,6 +1,10 @@
 """What differs is found out before the swap; what happens in between is swapped as well."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
 import psycopg
+import pytest
 from psycopg import sql
 
 from consumers.projector.building import Building
@@ -9,12 +13,16 @@ from events.identifiers import AccountName
 from projections.checkpoints import Partition
 from projections.engine import Engine
 from projections.executions import EXECUTIONS
+from projections.faults import DatabaseUnavailable
 from projections.record import Record
 from projections.shadow import Shadow
+from tests.projections.database import wait_until_blocked
 from tests.projections.driving import Driver, Failures, after, rows
 from tests.projections.story import NOW, Log
 
 PLACE = ("dispatch.events.tiny", 0)
+PATIENCE_S: Final = 4.0
+"""Shorter than the time after which a lock is waited for no longer."""
 
 
 def building(shadow: Shadow, ends: dict[Partition, int]) -> Building:
@@ -119,6 +127,31 @@ def test_what_the_live_projector_wrote_into_an_empty_table_stays_and_is_put_righ
     assert found == everything(database)
     live.close()
     again.close()
+    shadow.close()
+
+
+def test_whoever_gives_up_does_not_wait_until_empty_tables_are_full(database: str) -> None:
+    # given: empty tables that are being filled, which takes its time
+    records = two_trades().records()
+    live = Driver(database, EXECUTIONS)
+    live.apply(records)
+    emptied(database)
+    shadow = Shadow(database, EXECUTIONS)
+    come_to(building(shadow, {PLACE: 4}), records, {PLACE: 4})
+    with psycopg.connect(database) as holder, ThreadPoolExecutor(1) as filler:
+        holder.execute("LOCK TABLE dispatch_executions IN EXCLUSIVE MODE")
+        filling = filler.submit(shadow.fill_empty)
+        wait_until_blocked(database)
+
+        # when
+        shadow.give_up_filling()
+
+        # then: it ends while the lock is held, and nothing was filled
+        with pytest.raises(DatabaseUnavailable, match="cancel"):
+            filling.result(PATIENCE_S)
+    assert rows(database, "dispatch_orders") == []
+    assert shadow.fill_empty() > 0
+    live.close()
     shadow.close()
 
 
