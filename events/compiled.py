@@ -38,6 +38,9 @@ _NOBODY: Final = "_"
 _PLACES: Final = (0, 2)
 """The two types of a union, as Avro writes their places."""
 
+_SIGNED: Final = "(n >> 1) ^ -(n & 1)"
+"""What the number read last means, its zigzag undone."""
+
 _INDENT_MAX: Final = 16
 """Python takes twenty loops, one within another: twice as deep as this can be."""
 
@@ -154,13 +157,13 @@ class _Source:
                     "else:",
                 )
                 self._number(indent + " ")
-                self._add(indent, f" {target} = {self._name(moment)}[(n >> 1) ^ -(n & 1)]")
+                self._add(indent, f" {target} = {self._name(moment)}[{_SIGNED}]")
             case "int", "date":
                 self._number(indent)
-                self._add(indent, f"{target} = {self._name(day)}[(n >> 1) ^ -(n & 1)]")
+                self._add(indent, f"{target} = {self._name(day)}[{_SIGNED}]")
             case "int" | "long", None:
                 self._number(indent)
-                self._add(indent, f"{target} = (n >> 1) ^ -(n & 1)")
+                self._add(indent, f"{target} = {_SIGNED}")
             case "boolean", None:
                 self._add(indent, f"{target} = {self._name(_BOOLEANS)}[data[at]]", "at += 1")
             case _:

@@ -1,5 +1,6 @@
 """The one connection of a process that writes tables: opened when needed, dropped when broken."""
 
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import psycopg
@@ -12,6 +13,7 @@ Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 Cursor: TypeAlias = psycopg.Cursor[tuple[object, ...]]
 
 _CONNECT_TIMEOUT_S: Final = 5
+_CANCEL_S: Final = 5.0
 _SETTINGS: Final = """
 SET TimeZone = 'UTC';
 SET client_encoding = 'UTF8';
@@ -70,6 +72,13 @@ class Session:
             self.close()
             raise unavailable(error) from error
         return connection
+
+    def cancel(self) -> None:
+        """Have PostgreSQL end what another thread waits for on the connection, if it answers."""
+        connection = self._connection
+        if connection is not None:
+            with suppress(psycopg.Error):  # where it does not answer there is nothing to wait for
+                connection.cancel_safe(timeout=_CANCEL_S)
 
     def close(self) -> None:
         """Throw the connection away; the next use opens another."""

@@ -9,7 +9,7 @@ isolation level, see the rows before or the rows after.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +33,6 @@ from projections.shadow_tables import (
 from projections.swap import Swap, note_differences, prepare, settle
 
 LOCK_TIMEOUT: Final = "5s"
-_CANCEL_S: Final = 5.0
 _LOCK_CLASS: Final = 7_316_402
 _STANDING: Final = (
     "SELECT topic, partition, next_offset FROM projection_checkpoints"
@@ -64,7 +63,6 @@ class Shadow:
         self._projection = projection
         self.schema = shadow_schema(projection)
         self._made_of = ""
-        self._filling: Connection | None = None
         self._dsn = dsn
         self._live = Session(dsn, application_name="dispatcher-rebuild")
         self.session = Session(dsn, application_name="dispatcher-rebuild", schema=self.schema)
@@ -160,14 +158,11 @@ class Shadow:
             DatabaseUnavailable: PostgreSQL cannot answer, or somebody holds a row; nothing was.
         """
         with _answering():
-            self._filling = self._live.connection()
-            return fill_empty(self._filling, self._projection, self.schema)
+            return fill_empty(self._live.connection(), self._projection, self.schema)
 
     def give_up_filling(self) -> None:
         """Have PostgreSQL end what `fill_empty` is at in another thread; nothing is filled then."""
-        if self._filling is not None:
-            with suppress(psycopg.Error):  # where it does not answer there is nothing to wait for
-                self._filling.cancel_safe(timeout=_CANCEL_S)
+        self._live.cancel()
 
     @contextmanager
     def comparing(self) -> Iterator["Comparison"]:

@@ -51,11 +51,12 @@ def rebuild(
             _load(settings, codec, buildings, on_progress)
             catch_up(history, buildings, on_progress)
             on_progress("filling empty tables", 0, len(buildings))
+            filled = fill_empty(buildings, settings.processes)
             found = []
-            for at, filled in enumerate(fill_empty(buildings, settings.processes)):
-                one, begins = buildings[at], partial(told, on_progress, at, buildings)
+            for at, one in enumerate(buildings):
+                begins = partial(told, on_progress, at, buildings)
                 rebuilt = finish(settings, history, recorder, one, begins)
-                found.append(replace(rebuilt, rows_changed=rebuilt.rows_changed + filled))
+                found.append(replace(rebuilt, rows_changed=rebuilt.rows_changed + filled[at]))
                 one.close()  # at once: there may not be room for two of everything
             return found
     except RebuildUnderWay as error:

@@ -16,7 +16,6 @@ KEPT = sorted(FOLDER.glob("*/*.json"))
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_any_version_ever_wrote_still_says_the_same(path: Path) -> None:
     kept = json.loads(path.read_text(encoding="utf-8"))
-
     data = bytes.fromhex(kept["hex"])
 
     event = Codec(OneSchema(kept["schema"])).decode(data)
